@@ -1,0 +1,90 @@
+"""The mapping document: which column of which file feeds which field. Proposed, approved, versioned, exported as YAML."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ReferenceBy = Literal["source_id", "number", "name", "email", "phone", "row"]
+"""How a reference names its parent. `row`: the record that the same source row makes for the parent's entity type."""
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Options(_Document):
+    """How a column's text is understood, decided once per column from all its values; every one can be overridden."""
+
+    date_order: Literal["mdy", "dmy", "ymd"] | None = None
+    decimal_mark: Literal[".", ","] | None = None
+    money_unit: Literal["major", "minor"] = "major"
+    """`minor`: the source writes integer cents."""
+    invert: bool = False
+    """For booleans whose column says the opposite (Archived -> active)."""
+    values: dict[str, str | None] = Field(default_factory=dict)
+    """Value mapping of an enum: source value (folded: lower case, no spaces, underscores, hyphens) -> allowed value."""
+    part: Literal["before", "after"] | None = None
+    """Take only the text before or after the first `separator` (the whole cell where it does not occur)."""
+    separator: str = "_"
+    split: str | None = None
+    """For references that name several parents and for tags: the characters that separate them, e.g. ";,"."""
+    default: str | None = None
+    """Used where the cell is empty."""
+
+
+class FieldMapping(_Document):
+    """One field of one record. `column` is the 0-based index in the file, None with a constant `default`."""
+
+    field: str
+    column: int | None
+    header: str | None = None
+    """The header as written, for people; the index decides."""
+    confidence: float = 1.0
+    reasons: tuple[str, ...] = ()
+    runner_up: str | None = None
+    options: Options = Options()
+    by: ReferenceBy | None = None
+    """Only for references."""
+    evidence: dict[Literal["name", "email", "phone", "street", "postal_code", "source_id", "number"], int] = Field(
+        default_factory=dict
+    )
+    """Only for references: further columns (by index) that say something about the same parent."""
+
+
+class RecordMapping(_Document):
+    """One record made from each row. `slot` tells records of the same entity type from the same row apart (0, 1, 2 ...).
+
+    The primary one makes a record (or an error) of every row; a secondary one only of rows in which at least one
+    of its own non-reference columns is filled.
+    """
+
+    entity: str
+    slot: int = 0
+    primary: bool = True
+    fields: tuple[FieldMapping, ...]
+
+
+class FileMapping(_Document):
+    """The mapping of one file; `records` is empty where the file is left out (none of the entity types, or by choice)."""
+
+    file: str
+    sha256: str
+    headers: tuple[str, ...]
+    records: tuple[RecordMapping, ...]
+    entity_confidence: float = 1.0
+    reasons: tuple[str, ...] = ()
+
+
+class MappingDocument(_Document):
+    """The whole mapping of a session. Content decides: two documents with equal content are the same mapping."""
+
+    version: Literal[1] = 1
+    source_label: str = "files"
+    """Namespace of the source ids: the given label, else the detected platform, else `files`."""
+    region: str = "US"
+    """Where a phone number without a country code is from (ISO 3166 alpha-2)."""
+    strict: bool = False
+    """True: every value that cannot be read, and every missing expected field, makes the record an error."""
+    files: tuple[FileMapping, ...]
