@@ -60,3 +60,21 @@ class ConflictError(PermanentError):
     """The state moved on, or another one holds what was asked for."""
 
     code = "conflict"
+
+
+class NotAuthenticatedError(PermanentError):
+    """The caller gave no valid token: who they are is unknown."""
+
+    code = "not_authenticated"
+
+
+class NotAllowedError(PermanentError):
+    """The caller is known, and their role may not do this."""
+
+    code = "not_allowed"
+
+
+class RateLimitedError(RetryableError):
+    """Too many calls from one caller; `after_seconds` says when the next one will be answered."""
+
+    code = "rate_limited"

@@ -11,6 +11,10 @@ from typing import Literal
 import msgspec
 
 
+CANCELLED = "cancelled"
+"""`MappedBatch.given_up` of a batch that was not mapped because its run was cancelled: its rows are skipped."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing to say about one record: why it errored, was skipped, or was imported with a value missing."""
 
@@ -101,6 +105,8 @@ class RawBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Rank of the file in the plan."""
     plan: str
     """Address of the plan artifact, which holds files, spans and the mapping."""
+    cancelled: bool = False
+    """True: do not map it; its rows are skipped because the run was cancelled."""
 
 
 class MappedBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,3 +126,5 @@ class MappedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Per entity type and money field the readable minor units of rejected records."""
     problems: bytes
     """zstd of msgpack list[Problem], errors and warnings."""
+    claim: str = ""
+    """Set where the batch is too large for a message: address of the file that holds it encoded (a claim check)."""

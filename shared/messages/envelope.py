@@ -31,7 +31,9 @@ class Topic:
     """CloudEvents type; the topic's name where not given."""
 
     def encode(self, message: Any) -> bytes:
-        """The body as bytes. The message must be an instance of `model`."""
+        """The body as bytes. The message must be an instance of `model`, or bytes that a worker encoded already."""
+        if isinstance(message, bytes):
+            return message
         if not isinstance(message, self.model):
             raise TypeError(f"{self.name} carries {self.model.__name__}, not {type(message).__name__}")
         if isinstance(message, BaseModel):

@@ -44,6 +44,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Physical lines that are read with quoting off: each holds an opening quote that is never closed."""
     skipped_lines: tuple[int, ...] = ()
     """Physical lines on which a row begins that is no record (blank rows are skipped without being listed)."""
+    oversized: bool = False
+    """True: the batch's one record is above 1 MiB of source text. It is read with its cells cut short, to be an error."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, array_like=True):

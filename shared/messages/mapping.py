@@ -19,6 +19,8 @@ class Options(_Document):
 
     date_order: Literal["mdy", "dmy", "ymd"] | None = None
     decimal_mark: Literal[".", ","] | None = None
+    excel_serials: bool = False
+    """For dates: the column mostly holds day numbers of a spreadsheet (45292 is 2024-01-01)."""
     money_unit: Literal["major", "minor"] = "major"
     """`minor`: the source writes integer cents."""
     invert: bool = False

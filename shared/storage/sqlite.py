@@ -6,6 +6,7 @@ Every adapter of `shared/storage` that keeps its rows in SQLite sits on `SqliteD
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -41,7 +42,6 @@ class _Job:
 
     fn: Callable[[sqlite3.Connection], Any]
     future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
     result: Any = None
     error: BaseException | None = None
 
@@ -79,17 +79,17 @@ class SqliteDatabase:
     async def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """What `fn(connection)` returned, after COMMIT.
 
-        `fn` runs on the writer thread under its own savepoint, in one transaction with everything that waits beside it,
-        in the order of the calls. An exception of `fn` undoes its own work alone and comes to its caller. `fn` must be
-        short, must not begin, commit or use `executescript`, and sees all earlier writes. A full or unreachable disk is a
-        RetryableError and nothing of the call is stored. A cancelled caller does not know whether `fn` was stored.
+        `fn` runs on the writer thread under its own savepoint, in one transaction with everything that waits beside
+        it, in the order of the calls, and sees all earlier writes. An exception of `fn` undoes its own work alone and
+        comes to its caller. `fn` must be short and must not begin, commit or use `executescript`. A full or
+        unreachable disk is a RetryableError and nothing of the call is stored. A cancelled caller does not know whether
+        `fn` was stored.
         """
         async with self._room:
             # Checked after the wait: close() may have begun meanwhile, and a job behind its end mark is never run.
             if self._closed:
                 raise RetryableError(f"The database {self.path.name} is closing. Nothing was written.")
-            loop = asyncio.get_running_loop()
-            job = _Job(fn, loop.create_future(), loop)
+            job = _Job(fn, asyncio.get_running_loop().create_future())
             self._jobs.put(job)
             return cast("T", await job.future)
 
@@ -106,8 +106,8 @@ class SqliteDatabase:
     async def migrate(self, component: str, statements: Sequence[str]) -> None:
         """Bring the tables of one component up to date: run those of its statements that this file has not seen.
 
-        The list is append-only: its length is the component's version. All or nothing, safe when several processes start
-        at once. ConfigurationError where a newer hub has written the file.
+        The list is append-only: its length is the component's version. All or nothing, safe when several processes
+        start at once. ConfigurationError where a newer hub has written the file.
         """
         await self.write(lambda connection: _migrate(connection, component, statements, self.path))
 
@@ -133,11 +133,16 @@ class SqliteDatabase:
             connection.execute("PRAGMA query_only=ON")
             self._reader_state.connection = connection
             self._reader_connections.append(connection)
-        connection.execute("BEGIN")
         try:
+            connection.execute("BEGIN")
             return fn(connection)
+        except sqlite3.Error as error:
+            if _is_passing(error):
+                raise _unusable(error, self.path) from error
+            raise
         finally:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def _write_until_closed(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -175,7 +180,7 @@ def open_connection(path: Path, *, synchronous: Synchronous = "FULL", cache_mib:
     except sqlite3.Error as error:
         raise ConfigurationError(
             f"The database file {path} cannot be opened: {error}.",
-            next_step="Check that its folder exists, that you may write there, and that the file is a database of the hub.",
+            next_step="Check that its folder exists, that you may write there, and that it is a database of the hub.",
         ) from error
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute(f"PRAGMA cache_size=-{cache_mib * 1024}")
@@ -186,7 +191,7 @@ def open_connection(path: Path, *, synchronous: Synchronous = "FULL", cache_mib:
 
 
 def _set_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL. SQLite does not use the busy timeout for the switch itself, so two first starts at once retry here."""
+    """Switch to WAL. SQLite ignores the busy timeout for the switch itself, so two first starts at once retry here."""
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
@@ -204,7 +209,7 @@ def _migrate(connection: sqlite3.Connection, component: str, statements: Sequenc
     done = int(row[0]) if row else 0
     if done > len(statements):
         raise ConfigurationError(
-            f"{path} was written by a newer version of the hub ({component}: {done}, this version knows {len(statements)}).",
+            f"{path} was written by a newer version of the hub ({component}: {done}, known here: {len(statements)}).",
             next_step="Start the newer version, or use another data directory. Nothing was changed.",
         )
     for statement in statements[done:]:
@@ -217,7 +222,7 @@ def _run_group(connection: sqlite3.Connection, group: list[_Job], path: Path) ->
     try:
         connection.execute("BEGIN IMMEDIATE")
         for job in group:
-            _run_under_savepoint(connection, job)
+            _run_under_savepoint(connection, job, path)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         # BEGIN, COMMIT or the whole transaction failed (lock not to be had, disk full, I/O): nothing of it is stored.
@@ -225,29 +230,32 @@ def _run_group(connection: sqlite3.Connection, group: list[_Job], path: Path) ->
             connection.execute("ROLLBACK")
         for job in group:
             if job.error is None:
-                job.error = _as_hub_error(error, path)
+                job.error = _unusable(error, path)
 
 
-def _run_under_savepoint(connection: sqlite3.Connection, job: _Job) -> None:
+def _run_under_savepoint(connection: sqlite3.Connection, job: _Job, path: Path) -> None:
     if job.future.cancelled():
         return
     connection.execute("SAVEPOINT job")
     try:
         job.result = job.fn(connection)
+        if not connection.in_transaction:
+            raise RuntimeError("A function given to write() ended the transaction that it shares with others.")
+    except sqlite3.Error as error:
+        job.error = _unusable(error, path) if _is_passing(error) else error
     except BaseException as error:
         job.error = error
-        if connection.in_transaction:
-            connection.execute("ROLLBACK TO job")
-    # SQLite drops the whole transaction by itself on a full disk. Then RELEASE fails, and with it the group.
+    if job.error is not None and connection.in_transaction:
+        connection.execute("ROLLBACK TO job")
+    # On a full disk SQLite may have dropped the whole transaction by itself. Then RELEASE fails, and with it the group.
     connection.execute("RELEASE job")
 
 
 def _answer(group: list[_Job]) -> None:
     """Hand results to the event loop in one go: waking it once per job would cost more than the writes."""
-    loop = group[0].loop
-    if loop.is_closed():
-        return  # the callers are gone with their loop
-    loop.call_soon_threadsafe(_resolve, group)
+    # RuntimeError: the loop was closed and its callers are gone with it.
+    with contextlib.suppress(RuntimeError):
+        group[0].future.get_loop().call_soon_threadsafe(_resolve, group)
 
 
 def _resolve(group: list[_Job]) -> None:
@@ -260,14 +268,25 @@ def _resolve(group: list[_Job]) -> None:
             job.future.set_result(job.result)
 
 
+# What another process or the disk causes. Everything else SQLite complains about is a fault of the statement.
+_PASSING_ERRORS = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+
+
+def _error_name(error: sqlite3.Error) -> str:
+    """SQLite's name of the error; empty for those that Python's module raises by itself."""
+    return str(getattr(error, "sqlite_errorname", ""))
+
+
 def _is_busy(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    return _error_name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
-def _as_hub_error(error: sqlite3.Error, path: Path) -> BaseException:
-    if isinstance(error, sqlite3.OperationalError):
-        return RetryableError(
-            f"The database {path.name} could not be written: {error}. Nothing of this call was stored.",
-            next_step="Check free disk space and that no other program holds the file; the hub tries again.",
-        )
-    return error
+def _is_passing(error: sqlite3.Error) -> bool:
+    return _error_name(error).startswith(_PASSING_ERRORS)
+
+
+def _unusable(error: sqlite3.Error, path: Path) -> RetryableError:
+    return RetryableError(
+        f"The database {path.name} could not be used: {error}. Nothing of this call was stored.",
+        next_step="Check free disk space and that no other program holds the file; the hub tries again.",
+    )

@@ -1,0 +1,60 @@
+"""What `hub analyze --json` prints for one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.messages.analysis import ColumnProfile, Detection
+from shared.messages.landing import LandedFile
+from shared.messages.mapping import FieldMapping, FileMapping, RecordMapping
+
+
+def describe(detection: Detection, mapping: FileMapping, landed: LandedFile) -> dict[str, Any]:
+    """One entry of the list, ready for JSON. Columns in file order; `also` lists what a column feeds besides.
+
+    `entity` is what the mapping makes of the file (a type set by hand counts), None where the file is left out.
+    """
+    primary = next((record for record in mapping.records if record.primary), None)
+    return {
+        "file": detection.file,
+        "entity": primary.entity if primary else None,
+        "entity_confidence": mapping.entity_confidence,
+        "alternatives": [{"entity": a.entity, "confidence": a.confidence} for a in detection.alternatives],
+        "reasons": list(mapping.reasons),
+        "platform": detection.platform,
+        "records": landed.records,
+        "encoding": landed.reading.encoding,
+        "delimiter": landed.reading.delimiter,
+        "header_row": landed.reading.header_line,
+        "columns": [_column(profile, primary, mapping) for profile in detection.columns],
+    }
+
+
+def _column(profile: ColumnProfile, primary: RecordMapping | None, mapping: FileMapping) -> dict[str, Any]:
+    uses = [(record, field) for record in mapping.records for field in record.fields if field.column == profile.index]
+    main = next((field for record, field in uses if record is primary), None)
+    column: dict[str, Any] = {
+        "header": profile.header or None,
+        "field": main.field if main else None,
+        "confidence": main.confidence if main else None,
+        "reasons": list(main.reasons) if main else _why_unmapped(profile, uses),
+        "type": profile.type,
+    }
+    if main is not None and main.runner_up is not None:
+        column["runner_up"] = main.runner_up
+    also = [
+        {"entity": record.entity, "field": field.field, "confidence": field.confidence}
+        for record, field in uses
+        if field is not main
+    ]
+    if also:
+        column["also"] = also
+    return column
+
+
+def _why_unmapped(profile: ColumnProfile, uses: list[tuple[RecordMapping, FieldMapping]]) -> list[str]:
+    if uses:
+        return [f"It feeds the {record.entity} made from the same row." for record, _ in uses[:1]]
+    if profile.type == "empty":
+        return ["The column is empty."]
+    return ["No field of the entity type fits it well enough."]

@@ -1,0 +1,488 @@
+"""The run's state machine: what is sent when a run starts, a position is acknowledged, a step ends, a user interferes.
+
+All state is in the run's document and the acknowledgements; what to send is derived from them, so that a repeated
+message is answered as the first one was. Acknowledgements of one run come in one partition, one after the other;
+changes over HTTP meet them by compare-and-swap.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from services.ingest.model import ACCOUNTS, RUNS, AccountLease, Run
+from services.ingest.window import first_released, may_complete, outstanding, released_by
+from shared.errors import ConflictError, NotFoundError, RetryableError
+from shared.messages import topics
+from shared.messages.batches import CANCELLED, RawBatch
+from shared.messages.control import (
+    ENDED,
+    CloseRequested,
+    EntityCounts,
+    FinalizeRequested,
+    LoadRequested,
+    Message,
+    RunChanged,
+    SealRequested,
+)
+from shared.messages.envelope import Clock, Outgoing, Topic
+from shared.messages.plan import RunPlan
+from shared.runtime import fail_point
+from shared.runtime.outbox import Outbox
+from shared.storage.documents import Documents
+from shared.storage.files import Files
+from shared.storage.progress import ProgressStore
+
+_TRIES_AGAINST_OTHER_WRITERS = 8
+_ARTIFACTS_KEPT = 8
+
+
+@dataclass
+class Runs:
+    """The runs of all accounts over their stores."""
+
+    documents: Documents
+    outbox: Outbox
+    progress: ProgressStore
+    files: Files
+    clock: Clock
+    _plans: OrderedDict[str, RunPlan] = field(default_factory=OrderedDict)
+    _loads: OrderedDict[str, dict[str, list[int]]] = field(default_factory=OrderedDict)
+
+    # ---- reading and saving -----------------------------------------------------------------------------------
+
+    async def get(self, run: int, *, account: str | None = None) -> Run:
+        """The run; NotFoundError where there is none in the account."""
+        return (await self._with_revision(run, account))[0]
+
+    async def _with_revision(self, run: int, account: str | None = None) -> tuple[Run, int]:
+        document = await self.documents.get(RUNS, str(run), account=account)
+        if document is None:
+            raise NotFoundError(f"There is no run {run}.", next_step="List the session's runs to see which there are.")
+        return Run.model_validate_json(document.body), document.revision
+
+    async def create(self, run: Run) -> None:
+        """Stores a new run; it does nothing until it is started."""
+        if run.planned["validating"] == 0:  # nothing but header rows: there is nothing to wait for
+            run.sealing = True
+            run.loads = await self._save_load_list(run)
+        await self.documents.put(
+            RUNS,
+            str(run.run),
+            run.model_dump_json().encode(),
+            account=run.account,
+            expected_revision=0,
+            order=f"{run.run:012d}",
+        )
+
+    async def _change(
+        self, run_id: int, change: Callable[[Run], Awaitable[Sequence[Outgoing] | None]], *, publish: bool
+    ) -> Sequence[Outgoing]:
+        """Loads, changes and saves a run until nobody came between; `change` returns what is sent, None = no change.
+
+        With `publish` the messages go through the outbox (HTTP, repair); without, a handler returns them.
+        """
+        for _ in range(_TRIES_AGAINST_OTHER_WRITERS):
+            run, revision = await self._with_revision(run_id)
+            messages = await change(run)
+            if messages is None:
+                return []
+            run.sequence += 1
+            messages = [self._changed(run), *messages]
+            body = run.model_dump_json().encode()
+            try:
+                if publish:
+                    await self.outbox.put(
+                        RUNS, str(run_id), body, account=run.account, expected_revision=revision, messages=messages
+                    )
+                else:
+                    await self.documents.put(RUNS, str(run_id), body, account=run.account, expected_revision=revision)
+            except ConflictError:
+                continue
+            if run.state in ENDED and not run.freed:
+                fail_point("ingest.run_ended_not_sent")
+            return messages
+        raise RetryableError(f"Run {run_id} is being changed by others all the time.")
+
+    async def plan(self, address: str) -> RunPlan:
+        """The plan of an address."""
+        if address not in self._plans:
+            self._plans[address] = RunPlan.decode(await self.files.read(address))
+            while len(self._plans) > _ARTIFACTS_KEPT:
+                self._plans.popitem(last=False)
+        return self._plans[address]
+
+    async def _load_list(self, run: Run) -> dict[str, list[int]]:
+        address = run.loads or ""
+        if address not in self._loads:
+            self._loads[address] = json.loads(await self.files.read(address))
+            while len(self._loads) > _ARTIFACTS_KEPT:
+                self._loads.popitem(last=False)
+        return self._loads[address]
+
+    # ---- starting ---------------------------------------------------------------------------------------------
+
+    async def start(self, run_id: int) -> None:
+        """Takes the account for the run and releases its first window; does nothing where the run holds it already.
+
+        ConflictError names the run that holds the account.
+        """
+        run, _ = await self._with_revision(run_id)
+        lease, revision = await self._lease(run.account)
+        _check_free(lease, run_id)
+        if lease.running == run_id:
+            return
+        lease = AccountLease(account=run.account, running=run.run, session=run.session)
+        messages = [self._changed(run), *await self._begin(run)]
+        await self.outbox.put(
+            ACCOUNTS,
+            run.account,
+            lease.model_dump_json().encode(),
+            account=run.account,
+            expected_revision=revision,
+            messages=messages,
+        )
+
+    async def check_free(self, account: str) -> None:
+        """ConflictError where a run holds the account."""
+        _check_free((await self._lease(account))[0])
+
+    async def _lease(self, account: str) -> tuple[AccountLease, int]:
+        document = await self.documents.get(ACCOUNTS, account)
+        if document is None:
+            return AccountLease(account=account), 0
+        return AccountLease.model_validate_json(document.body), document.revision
+
+    async def _begin(self, run: Run) -> Sequence[Outgoing]:
+        """The outputs of the change to the run's current step."""
+        if run.step == 0:
+            if run.planned["validating"] == 0:
+                return [await self._seal_request(run)]
+            return await self._release(run, first_released(run.window, run.planned["validating"]))
+        name = run.step_name
+        if name == "ended":
+            return [self._close_request(run)]
+        if name == "finalizing" and not run.pages_planned:
+            return [self._finalize_request(run, None)]
+        return await self._release(run, first_released(run.window, run.planned[name]))
+
+    # ---- acknowledgements -------------------------------------------------------------------------------------
+
+    async def acknowledged(self, run_id: int, step: int, position: int, payload: bytes) -> Sequence[Outgoing]:
+        """What follows from one acknowledgement, also from a repeated one."""
+        run = await self.get(run_id)
+        if run.state in ENDED:
+            return await self._again(run)
+        await self.progress.acknowledge(run_id, step, position, payload)
+        if step != run.step or run.sealing:
+            return await self._again(run)
+        planned = run.planned[run.step_name]
+        if not may_complete(position, run.window, planned):
+            follower = released_by(position, run.window, planned)
+            return [] if follower is None or run.paused else await self._release(run, [follower])
+        if await self.progress.count(run_id, step) < planned:
+            return []
+        return await self._change(run_id, self._step_done, publish=False)
+
+    async def _step_done(self, run: Run) -> Sequence[Outgoing] | None:
+        if run.step == 0:
+            run.sealing = True
+            run.loads = await self._save_load_list(run)
+            if run.cancelled:
+                return await self._advance(run)
+            return [await self._seal_request(run)]
+        return await self._advance(run)
+
+    async def _save_load_list(self, run: Run) -> str:
+        """Entity type -> batches with valid records, ascending: what the importing steps go through."""
+        plan = await self.plan(run.plan)
+        lists: dict[str, list[int]] = {name: [] for name in run.steps[1:] if name != "finalizing"}
+        for position, payload in await self.progress.payloads(run.run, 0):
+            for entity, counts in json.loads(payload)["entities"].items():
+                if counts["valid"]:
+                    lists[entity].append(plan.positions[position])
+        for name, batches in lists.items():
+            run.planned[name] = len(batches)
+        return (await self.files.put_bytes(json.dumps(lists, sort_keys=True).encode())).sha256
+
+    async def validating_position(self, run_id: int, batch: int) -> int:
+        """Place of a batch in the validating step (they differ where a run repeats failed batches)."""
+        run = await self.get(run_id)
+        return batch if run.only_batches is None else run.only_batches.index(batch)
+
+    async def sealed(self, run_id: int, seal: str | None, failure: str | None) -> Sequence[Outgoing]:
+        """The seal is there (or cannot be made): on to the importing steps."""
+
+        async def change(run: Run) -> Sequence[Outgoing] | None:
+            if run.state in ENDED or not run.sealing:
+                return None
+            run.seal, run.failure = seal, failure
+            if seal is None:
+                run.cancelled, run.state = True, "cancelling"
+            return await self._advance(run)
+
+        messages = await self._change(run_id, change, publish=False)
+        return messages or await self._again(await self.get(run_id))
+
+    async def pages_planned(self, run_id: int, pages: int) -> Sequence[Outgoing]:
+        """Finalizing knows its pages."""
+
+        async def change(run: Run) -> Sequence[Outgoing] | None:
+            if run.state in ENDED or run.step_name != "finalizing" or run.pages_planned:
+                return None
+            run.pages_planned = True
+            run.planned["finalizing"] = pages
+            return await (self._begin(run) if pages else self._advance(run))
+
+        messages = await self._change(run_id, change, publish=False)
+        return messages or await self._again(await self.get(run_id))
+
+    async def _advance(self, run: Run) -> Sequence[Outgoing]:
+        """Moves to the next step that has anything to do."""
+        run.sealing = False
+        run.step += 1
+        while run.step_name not in ("ended", "finalizing") and run.planned[run.step_name] == 0:
+            run.step += 1
+        if run.step_name == "ended":
+            return await self._end(run)
+        if run.state != "cancelling":
+            run.state = "finalizing" if run.step_name == "finalizing" else "importing"
+        return await self._begin(run)
+
+    async def _end(self, run: Run) -> Sequence[Outgoing]:
+        errored = 0
+        failed: set[int] = set()
+        for step in range(len(run.steps)):
+            for _, payload in await self.progress.payloads(run.run, step):
+                answer = json.loads(payload)
+                errored += _errored(answer)
+                if answer.get("decision") == "given_up" or answer.get("given_up") not in (None, CANCELLED):
+                    failed.add(answer["batch"])
+        run.failed_batches = sorted(failed)
+        run.ended_at = self.clock()
+        if run.failure:
+            run.state = "failed"
+        elif run.cancelled:
+            run.state = "cancelled"
+        elif run.dry_run:
+            run.state = "validated"
+        else:
+            run.state = "completed_with_errors" if errored else "completed"
+        return [self._close_request(run)]
+
+    async def closed(self, run_id: int) -> Sequence[Outgoing]:
+        """The loader has cleaned up: the account is free for the next run."""
+        fail_point("ingest.run_closed_not_freed")
+        run = await self.get(run_id)
+        lease, revision = await self._lease(run.account)
+        if lease.running == run_id:
+            await self._free(run.account, revision)
+        await self.progress.purge(run_id)
+
+        async def change(run: Run) -> Sequence[Outgoing] | None:
+            if run.freed:
+                return None
+            run.freed = True
+            return []
+
+        await self._change(run_id, change, publish=False)
+        return [self._changed(await self.get(run_id))]
+
+    async def _free(self, account: str, revision: int) -> None:
+        body = AccountLease(account=account).model_dump_json().encode()
+        try:
+            await self.documents.put(ACCOUNTS, account, body, account=account, expected_revision=revision)
+        except ConflictError as conflict:
+            raise RetryableError(f"The lease of account {account} was changed at the same moment.") from conflict
+
+    # ---- what users and repair do -----------------------------------------------------------------------------
+
+    async def pause(self, run_id: int) -> None:
+        """Releases nothing more; what is in flight ends. Pausing a paused run does nothing."""
+
+        async def change(run: Run) -> Sequence[Outgoing] | None:
+            _check_active(run)
+            if run.paused:
+                return None
+            run.paused = True
+            return []
+
+        await self._change(run_id, change, publish=True)
+
+    async def resume(self, run_id: int) -> None:
+        """Goes on after a pause; also sends again whatever is in flight and unanswered."""
+
+        async def change(run: Run) -> Sequence[Outgoing] | None:
+            _check_active(run)
+            run.paused = False
+            return await self._outstanding(run)
+
+        await self._change(run_id, change, publish=True)
+
+    async def cancel(self, run_id: int) -> None:
+        """Everything that is not decided yet is skipped as cancelled; what is imported stays."""
+
+        async def change(run: Run) -> Sequence[Outgoing] | None:
+            _check_active(run)
+            if run.cancelled:
+                return None
+            run.cancelled, run.paused, run.state = True, False, "cancelling"
+            return await self._outstanding(run)
+
+        await self._change(run_id, change, publish=True)
+
+    async def repair(self, run_id: int) -> int:
+        """Sends again everything released and not acknowledged; returns how many messages that were."""
+        run = await self.get(run_id)
+        messages = [] if run.state in ENDED and run.freed else await self._outstanding(run)
+        if messages:
+            await self.outbox.publish(messages)
+        return len(messages)
+
+    async def _again(self, run: Run) -> Sequence[Outgoing]:
+        """The answer to a repeated message: where the run stands, and what it waits for."""
+        return [self._changed(run), *([] if run.freed else await self._outstanding(run))]
+
+    async def _outstanding(self, run: Run) -> Sequence[Outgoing]:
+        if run.paused:
+            return []
+        if run.state in ENDED:
+            return [self._close_request(run)]
+        if run.sealing:
+            return [await self._seal_request(run)]
+        if run.step_name == "finalizing" and not run.pages_planned:
+            return [self._finalize_request(run, None)]
+        done = await self.progress.positions(run.run, run.step)
+        return await self._release(run, outstanding(done, run.window, run.planned[run.step_name]))
+
+    # ---- messages ---------------------------------------------------------------------------------------------
+
+    async def _release(self, run: Run, positions: Iterable[int]) -> Sequence[Outgoing]:
+        if run.paused:
+            return []
+        if run.step == 0:
+            plan = await self.plan(run.plan)
+            return [self._raw_batch(run, plan, plan.positions[position]) for position in positions]
+        if run.step_name == "finalizing":
+            return [self._finalize_request(run, position) for position in positions]
+        batches = (await self._load_list(run))[run.step_name]
+        return [self._load_request(run, position, batches[position]) for position in positions]
+
+    def _raw_batch(self, run: Run, plan: RunPlan, batch: int) -> Outgoing:
+        message = RawBatch(
+            account=run.account,
+            session=run.session,
+            run=run.run,
+            batch=batch,
+            file=plan.file_of_batch(batch).rank,
+            plan=run.plan,
+            cancelled=run.cancelled,
+        )
+        return _outgoing(topics.BATCH_EXTRACTED, message, run, batch)
+
+    def _load_request(self, run: Run, position: int, batch: int) -> Outgoing:
+        message = LoadRequested(
+            account=run.account,
+            session=run.session,
+            run=run.run,
+            step=run.step,
+            position=position,
+            batch=batch,
+            entity=run.step_name,
+            plan=run.plan,
+            seal=run.seal or "",
+            cancelled=run.cancelled,
+            dry_run=run.dry_run,
+        )
+        return _outgoing(topics.LOAD_REQUESTED, message, run, batch)
+
+    async def _seal_request(self, run: Run) -> Outgoing:
+        plan = await self.plan(run.plan)
+        contents = {
+            str(plan.positions[position]): json.loads(payload)["content"]
+            for position, payload in await self.progress.payloads(run.run, 0)
+        }
+        manifest = await self.files.put_bytes(json.dumps(contents).encode())
+        message = SealRequested(
+            account=run.account, session=run.session, run=run.run, plan=run.plan, manifest=manifest.sha256
+        )
+        return _outgoing(topics.SEAL_REQUESTED, message, run)
+
+    def _finalize_request(self, run: Run, page: int | None) -> Outgoing:
+        message = FinalizeRequested(
+            account=run.account,
+            session=run.session,
+            run=run.run,
+            step=run.step,
+            plan=run.plan,
+            seal=run.seal or "",
+            page=page,
+            cancelled=run.cancelled,
+        )
+        return _outgoing(topics.FINALIZE_REQUESTED, message, run)
+
+    def _close_request(self, run: Run) -> Outgoing:
+        message = CloseRequested(
+            account=run.account,
+            session=run.session,
+            run=run.run,
+            plan=run.plan,
+            seal=run.seal,
+            dry_run=run.dry_run,
+        )
+        return _outgoing(topics.CLOSE_REQUESTED, message, run)
+
+    def _changed(self, run: Run) -> Outgoing:
+        message = RunChanged(
+            account=run.account,
+            session=run.session,
+            run=run.run,
+            kind=run.kind,
+            state=run.state,
+            paused=run.paused,
+            step=run.step,
+            sequence=run.sequence,
+            plan=run.plan,
+            planned=run.planned,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            actor=run.actor,
+            failure=run.failure,
+            closed=run.freed,
+        )
+        return _outgoing(topics.RUN_CHANGED, message, run)
+
+
+def _check_free(lease: AccountLease, run: int | None = None) -> None:
+    if lease.running not in (None, run):
+        raise ConflictError(
+            f"An import is running in this account (session {lease.session}, run {lease.running}).",
+            next_step="Wait until it ends, or cancel it, then start again. Your files and mapping are kept.",
+            code="run_active",
+        )
+
+
+def _check_active(run: Run) -> None:
+    if run.state in ENDED:
+        raise ConflictError(
+            f"Run {run.run} has ended ({run.state.replace('_', ' ')}).",
+            next_step="Look at its report, or start a new run.",
+            code="run_ended",
+        )
+
+
+def _errored(payload: dict[str, object]) -> int:
+    """Errored records of an acknowledgement, whichever step it is of."""
+    entities = payload.get("entities")
+    if isinstance(entities, dict):
+        return sum(EntityCounts.model_validate(counts).errored for counts in entities.values())
+    counts = payload.get("counts")
+    return EntityCounts.model_validate(counts).errored if counts else 0
+
+
+def _outgoing(topic: Topic, message: Message | RawBatch, run: Run, batch: int | None = None) -> Outgoing:
+    headers = {"run": str(run.run)} | ({} if batch is None else {"batch": str(batch)})
+    key: int | str = batch if batch is not None and topic.keyed_by == "batch" else str(run.run)
+    return Outgoing(topic, message, key, run.session, headers)

@@ -1,0 +1,144 @@
+"""Starting a run: freezes the plan and takes the account."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from services.ingest.model import COUNTERS, AuditLine, Run, Session
+from services.ingest.planning import make_plan, steps_of
+from services.ingest.runs import Runs
+from services.ingest.sessions import Sessions
+from shared.catalog import Catalog
+from shared.errors import BadInputError, ConflictError, RetryableError
+from shared.messages.control import ENDED
+from shared.messages.envelope import Outgoing
+from shared.messages.landing import LandedFile
+from shared.messages.mapping import MappingDocument
+from shared.messages.plan import RunPlan
+
+_TRIES_AGAINST_OTHER_WRITERS = 8
+
+
+@dataclass
+class RunStarter:
+    """Makes and starts runs. `window` is the number of batches in flight."""
+
+    sessions: Sessions
+    runs: Runs
+    catalog: Catalog
+    window: int
+
+    async def start(
+        self,
+        account: str,
+        actor: str,
+        session_id: str,
+        *,
+        kind: Literal["preflight", "import"],
+        failed_of: int | None = None,
+    ) -> Run:
+        """A run that holds the account. ConflictError where another one does or the mapping is not approved."""
+        session = await self.sessions.get(account, session_id)
+        if session.mapping is None:
+            raise ConflictError(
+                "The mapping of this session is not approved.",
+                next_step="Look at the mapping and approve it, then start the run. Nothing was imported.",
+                code="mapping_not_approved",
+            )
+        if unfinished := await self._unfinished(session):
+            return unfinished
+        await self.runs.check_free(account)
+        only = None if failed_of is None else await self._failed_batches(account, session, failed_of)
+        number = await self._next_number()
+        plan = await self._plan(session, number, kind, only)
+        address = (await self.runs.files.put_bytes(plan.encode())).sha256
+        run = Run(
+            run=number,
+            account=account,
+            session=session_id,
+            kind=kind,
+            plan=address,
+            steps=steps_of(plan, self.catalog),
+            planned={"validating": len(plan.positions)},
+            window=self.window,
+            started_at=self.runs.clock(),
+            actor=actor,
+            only_batches=list(only) if only is not None else None,
+        )
+        await self.runs.create(run)
+
+        def started(current: Session) -> list[Outgoing] | None:
+            if number in current.runs:
+                return None
+            current.runs.append(number)
+            current.audit.append(AuditLine(at=self.runs.clock(), actor=actor, action=f"started run {number} ({kind})"))
+            return []
+
+        await self.sessions.change(session_id, started, account=account)
+        await self.runs.start(number)
+        return run
+
+    async def _unfinished(self, session: Session) -> Run | None:
+        """The session's latest run if it has not ended; one that was made and not started (a crash) is started now."""
+        if not session.runs:
+            return None
+        run = await self.runs.get(session.runs[-1], account=session.account)
+        if run.state in ENDED:
+            return None
+        await self.runs.start(run.run)
+        return run
+
+    async def _plan(
+        self, session: Session, number: int, kind: Literal["preflight", "import"], only: Sequence[int] | None
+    ) -> RunPlan:
+        assert session.mapping is not None
+        mapping = MappingDocument.model_validate_json(await self.runs.files.read(session.mapping.address))
+        landed = [
+            (file.name, msgspec.msgpack.decode(await self.runs.files.read(file.landed or ""), type=LandedFile))
+            for file in session.usable_files()
+        ]
+        return make_plan(
+            account=session.account,
+            session=session.id,
+            run=number,
+            kind=kind,
+            landed=landed,
+            mapping=mapping,
+            catalog=self.catalog,
+            only_batches=only,
+        )
+
+    async def _failed_batches(self, account: str, session: Session, failed_of: int) -> list[int]:
+        failed = await self.runs.get(failed_of, account=account)
+        if failed.session != session.id:
+            raise BadInputError(f"Run {failed_of} belongs to another session.")
+        if not failed.failed_batches:
+            raise BadInputError(
+                f"Run {failed_of} has no failed batches to repeat.",
+                next_step="Rows with errors are in its error file: correct them and upload that file.",
+            )
+        return failed.failed_batches
+
+    async def _next_number(self) -> int:
+        """Numbers of runs are unique in a store: they are part of every record's id. A number may go unused."""
+        documents = self.runs.documents
+        for _ in range(_TRIES_AGAINST_OTHER_WRITERS):
+            document = await documents.get(COUNTERS, "runs")
+            number = json.loads(document.body)["last"] + 1 if document else 1
+            try:
+                await documents.put(
+                    COUNTERS,
+                    "runs",
+                    json.dumps({"last": number}).encode(),
+                    account="",
+                    expected_revision=document.revision if document else 0,
+                )
+            except ConflictError:
+                continue
+            return int(number)
+        raise RetryableError("Too many runs are being started at the same moment.")

@@ -1,0 +1,397 @@
+"""The loader's messages: stage mapped batches, seal, load, settle open references, close.
+
+Every effect is keyed and the first one wins; a repeated message returns the outputs of what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.loader.audit import cancelled_audit, stamped
+from services.loader.finalizing import FinalizeInput, FinalizeOutcome
+from services.loader.load_planning import LoadInput, LoadOutcome, SealManifest
+from services.loader.outcomes import cancelled_counts, given_up_counts, staged_summary
+from services.loader.sealed_index import open_index
+from services.loader.sealing import seal_entity
+from shared.catalog import load_catalog
+from shared.errors import PermanentError
+from shared.messages import topics
+from shared.messages.batches import MappedBatch
+from shared.messages.control import (
+    BatchLoaded,
+    BatchStaged,
+    CloseRequested,
+    EntityCounts,
+    FinalizePlanned,
+    FinalizeRequested,
+    LoadRequested,
+    OutcomesRequested,
+    ReferencesSettled,
+    RunClosed,
+    SealCompleted,
+    SealRequested,
+)
+from shared.messages.envelope import Clock, Delivery, Outgoing, Topic
+from shared.messages.plan import RunPlan
+from shared.messages.problems import ProblemsFound
+from shared.runtime import GivenUp, fail_point
+from shared.runtime.workers import WorkerPool
+from shared.storage.files import Files
+from shared.storage.records import RecordRow, RecordStore, Segment, Settled, Stream
+from shared.storage.staging import KeysReader, StagingStore
+
+PAGE_RECORDS = 500
+"""Records with open references that are looked at together in Finalizing."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision as it is kept: the answer to ingest and status, and how many problems go with it."""
+
+    answer: bytes
+    problem_count: int
+
+
+@dataclass
+class LoaderHandlers:
+    """The loader's handlers over their stores. `workers` runs planning; `clock` stamps the audit."""
+
+    staging: StagingStore
+    records: RecordStore
+    files: Files
+    workers: WorkerPool
+    clock: Clock
+
+    # ---- validating -------------------------------------------------------------------------------------------
+
+    async def stage(self, delivery: Delivery) -> Sequence[Outgoing]:
+        """Mapped batch -> batch staged, with the errors of its rows."""
+        mapped: MappedBatch = delivery.message
+        if mapped.claim:
+            mapped = msgspec.msgpack.decode(await self.files.read(mapped.claim), type=MappedBatch)
+        if await self.records.is_closed(mapped.run):
+            return []  # a late copy of an ended run: everybody who needed the answer has it
+        summary = staged_summary(mapped)
+        stored = await self.staging.stage(mapped.run, mapped.batch, summary, mapped.problems, mapped.streams)
+        fail_point("loader.staged_not_sent")
+        answer = BatchStaged.model_validate_json(stored)
+        out = [_run_message(topics.BATCH_STAGED, answer, answer.run, batch=answer.batch)]
+        if sum(counts.errored for counts in answer.entities.values()):
+            problems = await self.staging.problems(mapped.run, mapped.batch)
+            out.append(_problems(answer, entity="", stage="staged", count=0, problems=problems))
+        return out
+
+    async def seal(self, delivery: Delivery) -> Sequence[Outgoing]:
+        """Seal requested -> seal completed. Recomputed for a repeat: same staged data, same artifact, same address."""
+        request: SealRequested = delivery.message
+        plan = await self._plan(request.plan)
+        await self._check_manifest(request)
+        segments = await self.records.segments(request.account)
+        indexes: dict[str, str] = {}
+        earlier: dict[str, list[str]] = {}
+        for segment in segments:
+            earlier.setdefault(segment.entity, []).append(segment.address)
+        for entity in sorted(plan.entities):
+            indexes[entity] = await self._seal_entity(plan, entity, earlier.get(entity, []))
+        manifest = SealManifest(run=plan.run, indexes=indexes, earlier=earlier)
+        ref = await self.files.put_bytes(msgspec.msgpack.encode(manifest, order="sorted"))
+        await self.records.register(_id_ranges(plan))
+        fail_point("loader.seal_written_not_answered")
+        answer = SealCompleted(account=request.account, session=request.session, run=request.run, seal=ref.sha256)
+        return [_run_message(topics.SEAL_COMPLETED, answer, request.run)]
+
+    async def seal_given_up(self, delivery: Delivery, given_up: GivenUp) -> Sequence[Outgoing]:
+        """A seal that cannot be made fails the run; nothing has been written yet."""
+        request: SealRequested = delivery.message
+        answer = SealCompleted(
+            account=request.account, session=request.session, run=request.run, seal=None, failure=given_up.message
+        )
+        return [_run_message(topics.SEAL_COMPLETED, answer, request.run)]
+
+    async def _seal_entity(self, plan: RunPlan, entity: str, earlier: Sequence[str]) -> str:
+        indexes = [open_index(await self.files.local_path(address)) for address in earlier]
+        loop = asyncio.get_running_loop()
+
+        def stored(ids: Sequence[int]) -> set[int]:
+            return asyncio.run_coroutine_threadsafe(self.records.existing(ids), loop).result()
+
+        with tempfile.TemporaryDirectory(prefix="seal-") as scratch:
+
+            def work(reader: KeysReader) -> Path:
+                return seal_entity(reader, plan, entity, indexes, stored, Path(scratch))
+
+            path = await self.staging.with_keys(plan.run, entity, work)
+            return (await self.files.put_path(path)).sha256
+
+    async def _check_manifest(self, request: SealRequested) -> None:
+        """What is staged must be what ingest was told; else the store lost or mixed something, and nothing may run."""
+        told = await self.files.read(request.manifest)
+        staged = {
+            str(batch): BatchStaged.model_validate_json(summary).content
+            for batch, summary in await self.staging.contents(request.run)
+        }
+        if msgspec.json.decode(told) != staged:
+            raise PermanentError(
+                f"The staged batches of run {request.run} are not the ones that were acknowledged.",
+                next_step="Nothing was written. Start the import again.",
+            )
+
+    # ---- importing --------------------------------------------------------------------------------------------
+
+    async def load(self, delivery: Delivery) -> Sequence[Outgoing]:
+        """Load requested -> batch loaded: the first decision for (run, step, batch, entity type) wins."""
+        request: LoadRequested = delivery.message
+        stored = await self.records.outcome(request.run, request.step, request.batch, request.entity)
+        if stored is None:
+            if await self.records.is_closed(request.run):
+                return []
+            stored = await (self._cancel(request) if request.cancelled else self._load(request))
+        fail_point("loader.records_written_not_sent")
+        return _loaded(stored)
+
+    async def load_given_up(self, delivery: Delivery, given_up: GivenUp) -> Sequence[Outgoing]:
+        """A batch that cannot be loaded makes its records errors, so that the run ends."""
+        request: LoadRequested = delivery.message
+        streams = await self.staging.streams(request.run, request.batch, request.entity)
+        answer = _answer(request, "given_up", given_up_counts(streams))
+        stored = await self._decide(request, answer, b"", cancelled_audit("given_up", self.clock()), [])
+        return _loaded(stored)
+
+    async def _load(self, request: LoadRequested) -> tuple[bytes, bytes]:
+        manifest = await self._manifest(request.seal)
+        work = LoadInput(
+            plan=str(await self.files.local_path(request.plan)),
+            batch=request.batch,
+            entity=request.entity,
+            streams=await self.staging.streams(request.run, request.batch, request.entity),
+            problems=await self.staging.problems(request.run, request.batch),
+            own=str(await self.files.local_path(manifest.indexes[request.entity])),
+            parents=await self._parents(manifest, {request.entity}),
+        )
+        outcome = await self._plan_load(work)
+        if not request.dry_run:
+            present = await self.records.existing(outcome.linked_ids)
+            if absent := sorted(set(outcome.linked_ids) - present):
+                outcome = await self._plan_load(msgspec.structs.replace(work, absent=absent))
+        answer = _answer(request, "load", EntityCounts.model_validate_json(outcome.counts))
+        records = [] if request.dry_run else outcome.records
+        audit = stamped(outcome.audit, "dry_run" if request.dry_run else "load", self.clock())
+        return await self._decide(request, answer, outcome.problems, audit, records)
+
+    async def _plan_load(self, work: LoadInput) -> LoadOutcome:
+        encoded = await self.workers.call("services.loader.load_planning:plan_load", msgspec.msgpack.encode(work))
+        return msgspec.msgpack.decode(encoded, type=LoadOutcome)
+
+    async def _cancel(self, request: LoadRequested) -> tuple[bytes, bytes]:
+        streams = await self.staging.streams(request.run, request.batch, request.entity)
+        answer = _answer(request, "cancelled", cancelled_counts(streams))
+        return await self._decide(request, answer, b"", cancelled_audit("cancelled", self.clock()), [])
+
+    async def _decide(
+        self, request: LoadRequested, answer: BatchLoaded, problems: bytes, audit: bytes, records: Sequence[RecordRow]
+    ) -> tuple[bytes, bytes]:
+        return await self.records.decide(
+            request.run, request.step, request.batch, request.entity, _encoded(answer), problems, audit, records
+        )
+
+    async def _parents(self, manifest: SealManifest, entities: set[str]) -> dict[str, list[str]]:
+        """Parent type of any of these entity types -> paths of its indexes, this run's first."""
+        paths: dict[str, list[str]] = {}
+        for parent in sorted({field.ref or "" for entity in entities for field in load_catalog()[entity].refs()}):
+            own = [manifest.indexes[parent]] if parent in manifest.indexes else []
+            addresses = own + manifest.earlier.get(parent, [])
+            paths[parent] = [str(await self.files.local_path(address)) for address in addresses]
+        return paths
+
+    # ---- finalizing -------------------------------------------------------------------------------------------
+
+    async def finalize(self, delivery: Delivery) -> Sequence[Outgoing]:
+        """Plans the pages of open references of earlier runs, or settles one page. The first answer is kept."""
+        request: FinalizeRequested = delivery.message
+        if await self.records.is_closed(request.run):
+            return []
+        if request.page is None:
+            return await self._plan_pages(request)
+        stored = await self.records.outcome(request.run, request.step, request.page, "")
+        if stored is None:
+            stored = await self._settle(request, request.page)
+        fail_point("loader.finalizing_half_done")
+        answer = ReferencesSettled.model_validate_json(stored[0])
+        out = [_run_message(topics.REFERENCES_SETTLED, answer, answer.run)]
+        return out
+
+    async def _plan_pages(self, request: FinalizeRequested) -> Sequence[Outgoing]:
+        stored = await self.records.outcome(request.run, request.step, PAGES, "")
+        if stored is None:
+            found = [] if request.cancelled else await self.records.open_records(request.account, request.run)
+            pages = [[id_ for id_, _ in found[i : i + PAGE_RECORDS]] for i in range(0, len(found), PAGE_RECORDS)]
+            answer = FinalizePlanned(
+                account=request.account,
+                session=request.session,
+                run=request.run,
+                step=request.step,
+                pages=len(pages),
+                references=sum(count for _, count in found),
+            )
+            stored = await self.records.settle(
+                request.run, request.step, PAGES, _encoded(answer), msgspec.msgpack.encode(pages), b"", []
+            )
+        answer = FinalizePlanned.model_validate_json(stored[0])
+        return [_run_message(topics.FINALIZE_PLANNED, answer, answer.run)]
+
+    async def _settle(self, request: FinalizeRequested, page: int) -> tuple[bytes, bytes]:
+        planned = await self.records.outcome(request.run, request.step, PAGES, "")
+        if planned is None:
+            raise PermanentError(f"Run {request.run} has no plan of open references.")
+        ids = msgspec.msgpack.decode(planned[1], type=list[list[int]])[page]
+        updates: list[Settled] = []
+        outcome = FinalizeOutcome(updates=[], counts={}, audit=b"")
+        if not request.cancelled:
+            manifest = await self._manifest(request.seal)
+            rows = await self.records.rows(ids)
+            entities = await self._entities_of(request.account, ids)
+            work = FinalizeInput(
+                rows=[(row.id, entities[row.id], row.links or b"{}") for row in rows],
+                parents=await self._parents(manifest, set(entities.values())),
+            )
+            outcome = await self._finalize(work)
+            linked = sorted({id_ for update in outcome.updates for id_ in update.linked_ids})
+            if absent := sorted(set(linked) - await self.records.existing(linked)):
+                outcome = await self._finalize(msgspec.structs.replace(work, absent=absent))
+            updates = [Settled(update.id, update.open, update.links) for update in outcome.updates]
+        answer = ReferencesSettled(
+            account=request.account,
+            session=request.session,
+            run=request.run,
+            step=request.step,
+            page=page,
+            entities={
+                entity: EntityCounts(references=linked, linked=linked) for entity, linked in outcome.counts.items()
+            },
+        )
+        audit = stamped(outcome.audit, "settle", self.clock())
+        return await self.records.settle(request.run, request.step, page, _encoded(answer), b"", audit, updates)
+
+    async def _finalize(self, work: FinalizeInput) -> FinalizeOutcome:
+        encoded = await self.workers.call("services.loader.finalizing:settle_page", msgspec.msgpack.encode(work))
+        return msgspec.msgpack.decode(encoded, type=FinalizeOutcome)
+
+    async def _entities_of(self, account: str, ids: Sequence[int]) -> dict[int, str]:
+        streams = await self.records.streams(account)
+        found: dict[int, str] = {}
+        for stream in streams:
+            first, last = (stream.run << 32) | stream.first_slot, (stream.run << 32) | stream.last_slot
+            found.update((id_, stream.entity) for id_ in ids if first <= id_ <= last)
+        return found
+
+    # ---- the end ----------------------------------------------------------------------------------------------
+
+    async def close(self, delivery: Delivery) -> Sequence[Outgoing]:
+        """Close requested -> run closed: the sealed indexes stay as the crosswalk of later runs, staging goes."""
+        request: CloseRequested = delivery.message
+        segments: list[Segment] = []
+        if request.seal and not request.dry_run:
+            plan, manifest = await self._plan(request.plan), await self._manifest(request.seal)
+            segments = [
+                Segment(request.run, entity, plan.source_label, address) for entity, address in manifest.indexes.items()
+            ]
+        await self.records.close(request.run, request.account, segments)
+        await self.staging.purge(request.run)
+        answer = RunClosed(account=request.account, session=request.session, run=request.run)
+        return [_run_message(topics.RUN_CLOSED, answer, request.run)]
+
+    async def repeat_outcomes(self, delivery: Delivery) -> Sequence[Outgoing]:
+        """Outcomes requested -> everything decided in the run, again."""
+        request: OutcomesRequested = delivery.message
+        out: list[Outgoing] = []
+        for stored in await self.records.outcomes(request.run):
+            answer = msgspec.json.decode(stored[0])
+            if "decision" in answer:
+                out += _loaded(stored)
+            elif "page" in answer:
+                settled = ReferencesSettled.model_validate(answer)
+                out.append(_run_message(topics.REFERENCES_SETTLED, settled, settled.run))
+        return out
+
+    # ---- artifacts --------------------------------------------------------------------------------------------
+
+    async def _plan(self, address: str) -> RunPlan:
+        return RunPlan.decode(await self.files.read(address))
+
+    async def _manifest(self, address: str) -> SealManifest:
+        if not address:
+            raise PermanentError("A batch was to be loaded without a seal.")
+        return msgspec.msgpack.decode(await self.files.read(address), type=SealManifest)
+
+
+PAGES = -1
+"""Key under which the plan of the pages is kept among a step's outcomes."""
+
+
+def _id_ranges(plan: RunPlan) -> list[Stream]:
+    return [
+        Stream(
+            plan.run,
+            stream.first_slot,
+            stream.first_slot + file.records - 1,
+            plan.account,
+            plan.session,
+            stream.entity,
+            file.name,
+        )
+        for file in plan.files
+        for stream in file.streams
+        if file.records
+    ]
+
+
+def _answer(request: LoadRequested, decision: Any, counts: EntityCounts) -> BatchLoaded:
+    return BatchLoaded(
+        account=request.account,
+        session=request.session,
+        run=request.run,
+        step=request.step,
+        position=request.position,
+        batch=request.batch,
+        entity=request.entity,
+        decision=decision,
+        counts=counts,
+    )
+
+
+def _loaded(stored: tuple[bytes, bytes]) -> list[Outgoing]:
+    answer = BatchLoaded.model_validate_json(stored[0])
+    out = [_run_message(topics.BATCH_LOADED, answer, answer.run, batch=answer.batch)]
+    if stored[1]:
+        out.append(_problems(answer, entity=answer.entity, stage="loaded", count=0, problems=stored[1]))
+    return out
+
+
+def _problems(answer: BatchStaged | BatchLoaded, *, entity: str, stage: str, count: int, problems: bytes) -> Outgoing:
+    message = ProblemsFound(
+        account=answer.account,
+        session=answer.session,
+        run=answer.run,
+        batch=answer.batch,
+        entity=entity,
+        stage=stage,
+        count=count,
+        problems=problems,
+    )
+    return Outgoing(topics.PROBLEMS_FOUND, message, str(answer.run), answer.session)
+
+
+def _run_message(topic: Topic, message: Any, run: int, *, batch: int | None = None) -> Outgoing:
+    headers = {"run": str(run)} | ({} if batch is None else {"batch": str(batch)})
+    return Outgoing(topic, message, str(run), message.session, headers)
+
+
+def _encoded(answer: Any) -> bytes:
+    body: bytes = answer.model_dump_json().encode()
+    return body

@@ -1,0 +1,173 @@
+"""The sealed artifact of one entity type: an immutable file of sorted arrays, memory-mapped by every loader process.
+
+It says which record wins each key, who loses to whom, which records exist already, and by which link keys a child finds
+its parent. After the run is closed the same file is the crosswalk through which later runs find its records.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import PermanentError
+from shared.messages.plan import RECORD_SLOTS_BITS
+
+U64 = NDArray[np.uint64]
+I64 = NDArray[np.int64]
+
+ARRAYS: dict[str, str] = {
+    # winners, sorted by key
+    "key_high": "<u8", "key_low": "<u8", "key_content": "<u8", "key_slot": "<u4",
+    # records that lost their key to an earlier one, sorted by slot
+    "loser_slot": "<u4", "loser_winner": "<u4", "loser_line": "<u4", "loser_same": "<u1",
+    # records that an earlier run has stored already, sorted by slot
+    "existing_slot": "<u4", "existing_id": "<u8", "existing_how": "<u1",
+    # records that share a natural key with an earlier record but have another source id, sorted by slot
+    "shared_slot": "<u4", "shared_other": "<u4", "shared_line": "<u4",
+    # natural keys and link keys, sorted by hash, then slot
+    "natural_hash": "<u8", "natural_slot": "<u4", "link_hash": "<u8", "link_slot": "<u4",
+}  # fmt: skip
+
+SAME_CELLS, OTHER_CELLS, NATURAL_MATCH = 1, 0, 2
+"""Values of `loser_same` and `existing_how`."""
+
+_MAGIC = b"HUBSEAL1"
+_ALIGNMENT = 64
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What the arrays belong to, and where they lie behind the header: name -> (offset, items)."""
+
+    run: int
+    entity: str
+    label: str
+    arrays: dict[str, tuple[int, int]]
+
+
+def write_index(path: Path, *, run: int, entity: str, label: str, parts: Mapping[str, Path]) -> None:
+    """Joins the files of raw items (one per array; absent means empty) into one artifact. Same input, same bytes."""
+    sizes = {name: parts[name].stat().st_size if name in parts else 0 for name in ARRAYS}
+    places: dict[str, tuple[int, int]] = {}
+    offset = 0
+    for name, dtype in ARRAYS.items():
+        places[name] = (offset, sizes[name] // np.dtype(dtype).itemsize)
+        offset += -(-sizes[name] // _ALIGNMENT) * _ALIGNMENT
+    header = msgspec.msgpack.encode(Header(run=run, entity=entity, label=label, arrays=places))
+    with path.open("wb") as out:
+        out.write(_MAGIC + len(header).to_bytes(8, "little") + header)
+        out.write(bytes(-out.tell() % _ALIGNMENT))
+        for name in ARRAYS:
+            if name in parts:
+                with parts[name].open("rb") as source:
+                    while block := source.read(1 << 20):
+                        out.write(block)
+            out.write(bytes(-out.tell() % _ALIGNMENT))
+
+
+class SealedIndex:
+    """One opened artifact. Arrays are views of the mapped file; nothing is copied until it is looked up."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if self._map[:8] != _MAGIC:
+            raise PermanentError(f"{path.name} is not a sealed index.", next_step="Start the import again.")
+        size = int.from_bytes(self._map[8:16], "little")
+        header = msgspec.msgpack.decode(self._map[16 : 16 + size], type=Header)
+        base = -(-(16 + size) // _ALIGNMENT) * _ALIGNMENT
+        self.run = header.run
+        self.entity = header.entity
+        self.label = header.label
+        self._arrays: dict[str, NDArray[Any]] = {
+            name: np.frombuffer(self._map, ARRAYS[name], items, base + offset)
+            for name, (offset, items) in header.arrays.items()
+        }
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._arrays[name]
+
+    def ids(self, slots: NDArray[Any]) -> U64:
+        """Record ids of slots of this run; a record that existed before keeps the id it had."""
+        ids = np.uint64(self.run << RECORD_SLOTS_BITS) | slots.astype(np.uint64)
+        at, hit = find_sorted(self["existing_slot"], slots)
+        ids[hit] = self["existing_id"][at[hit]]
+        return ids
+
+    def by_key(self, high: U64, low: U64) -> tuple[I64, NDArray[np.bool_]]:
+        """Places of the winners with these keys in the key arrays, and which of them were found."""
+        keys_high, keys_low = self["key_high"], self["key_low"]
+        at = np.searchsorted(keys_high, high)
+        hit = np.zeros(len(high), np.bool_)
+        if not len(keys_high):
+            return at, hit
+        while True:  # more than one turn only where two different keys share their upper 64 bits
+            inside = np.minimum(at, len(keys_high) - 1)
+            same_high = (keys_high[inside] == high) & (at < len(keys_high))
+            hit = same_high & (keys_low[inside] == low)
+            if not (further := same_high & ~hit).any():
+                return inside, hit
+            at = at + further
+
+    def pairs(self, column: str, hashes: U64) -> tuple[I64, U64]:
+        """(index into `hashes`, record id) for every record with one of the hashes; `column` is natural or link."""
+        sorted_hashes, slots = self[f"{column}_hash"], self[f"{column}_slot"]
+        left = np.searchsorted(sorted_hashes, hashes, "left")
+        right = np.searchsorted(sorted_hashes, hashes, "right")
+        right[hashes == 0] = left[hashes == 0]
+        owners, places = expand(left, right)
+        return owners, self.ids(slots[places])
+
+
+def expand(left: I64, right: I64) -> tuple[I64, I64]:
+    """For ranges [left, right): the index of the range and each place in it, flattened."""
+    counts = right - left
+    owners = np.repeat(np.arange(len(left)), counts)
+    starts = np.cumsum(counts) - counts
+    places = np.arange(int(counts.sum())) - np.repeat(starts, counts) + np.repeat(left, counts)
+    return owners, places
+
+
+def find_sorted(sorted_values: NDArray[Any], values: NDArray[Any]) -> tuple[I64, NDArray[np.bool_]]:
+    """Where each value lies in a sorted array, and whether it is there at all."""
+    if not len(sorted_values):
+        return np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_)
+    at = np.minimum(np.searchsorted(sorted_values, values), len(sorted_values) - 1)
+    return at, sorted_values[at] == values
+
+
+@lru_cache(maxsize=64)
+def open_index(path: Path) -> SealedIndex:
+    """The artifact at a path; it never changes, so it is mapped once per process."""
+    return SealedIndex(path)
+
+
+class ParentIndex:
+    """All that is known of one parent type: this run's sealed records and those of the account's earlier runs."""
+
+    def __init__(self, indexes: Sequence[SealedIndex]) -> None:
+        self._indexes = indexes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no record of this type is anywhere in the account and session."""
+        return not self._indexes
+
+    def pairs(self, hashes: U64) -> tuple[I64, U64]:
+        """(index into `hashes`, record id), each pair once, sorted; 0 hashes find nothing."""
+        found = [index.pairs("link", hashes) for index in self._indexes]
+        if not found:
+            return np.zeros(0, np.int64), np.zeros(0, np.uint64)
+        owners = np.concatenate([pair[0] for pair in found])
+        ids = np.concatenate([pair[1] for pair in found])
+        order = np.lexsort((ids, owners))
+        owners, ids = owners[order], ids[order]
+        keep = np.ones(len(owners), np.bool_)
+        keep[1:] = (owners[1:] != owners[:-1]) | (ids[1:] != ids[:-1])
+        return owners[keep], ids[keep]

@@ -1,0 +1,58 @@
+"""What loader is made of."""
+
+from __future__ import annotations
+
+from services.loader.api import make_router
+from services.loader.handlers import LoaderHandlers
+from shared.catalog import Catalog
+from shared.messages.envelope import Clock
+from shared.messages.topics import (
+    BATCH_MAPPED,
+    CLOSE_REQUESTED,
+    FINALIZE_REQUESTED,
+    LOAD_REQUESTED,
+    OUTCOMES_REQUESTED,
+    SEAL_REQUESTED,
+    consumer_group,
+)
+from shared.runtime import RetryPolicy, Route, Service, WorkerPool
+from shared.storage.files import Files
+from shared.storage.records import RecordStore
+from shared.storage.staging import StagingStore
+
+NAME = "loader"
+
+# What must not be given up: without its answer the run would never end. A store that is away makes the run wait.
+_UNTIL_IT_WORKS = RetryPolicy(attempts_max=None, pauses_max=None)
+
+
+def make_loader(
+    *, staging: StagingStore, records: RecordStore, files: Files, workers: WorkerPool, clock: Clock, catalog: Catalog
+) -> Service:
+    """Loader over its stores."""
+    handlers = LoaderHandlers(staging=staging, records=records, files=files, workers=workers, clock=clock)
+    return Service(
+        name=NAME,
+        routes=[
+            Route(BATCH_MAPPED, handlers.stage, consumer_group(NAME, BATCH_MAPPED), ordered=False),
+            Route(
+                SEAL_REQUESTED, handlers.seal, consumer_group(NAME, SEAL_REQUESTED), give_up=handlers.seal_given_up
+            ),
+            Route(
+                LOAD_REQUESTED,
+                handlers.load,
+                consumer_group(NAME, LOAD_REQUESTED),
+                give_up=handlers.load_given_up,
+                ordered=False,
+            ),
+            Route(
+                FINALIZE_REQUESTED,
+                handlers.finalize,
+                consumer_group(NAME, FINALIZE_REQUESTED),
+                retry=_UNTIL_IT_WORKS,
+            ),
+            Route(CLOSE_REQUESTED, handlers.close, consumer_group(NAME, CLOSE_REQUESTED), retry=_UNTIL_IT_WORKS),
+            Route(OUTCOMES_REQUESTED, handlers.repeat_outcomes, consumer_group(NAME, OUTCOMES_REQUESTED)),
+        ],
+        router=make_router(records, catalog),
+    )

@@ -1,0 +1,54 @@
+"""What mapper keeps: the mappings of each session, the newest one first in line."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from shared.messages.mapping import MappingDocument
+
+MAPPINGS = "mapper.mappings"
+
+
+class Version(BaseModel):
+    """One version of a session's mapping. `document` is the address of the MappingDocument as JSON."""
+
+    number: int
+    session_version: int
+    document: str
+    made_by: str
+    approved_by: str | None = None
+
+
+class SessionMapping(BaseModel):
+    """A session's mapping: its versions, oldest first. The last one counts; approval belongs to one version."""
+
+    session: str
+    account: str
+    versions: list[Version] = Field(default_factory=list)
+
+    @property
+    def latest(self) -> Version:
+        """The version that counts."""
+        return self.versions[-1]
+
+
+class MissingGroup(BaseModel):
+    """Fields of which at least one must (or should) have a column."""
+
+    file: str
+    entity: str
+    fields: list[str]
+    labels: list[str]
+
+
+class MappingView(BaseModel):
+    """A session's mapping as clients see it."""
+
+    session: str
+    number: int
+    session_version: int
+    approved: bool
+    made_by: str
+    mapping: MappingDocument
+    missing_required: list[MissingGroup]
+    missing_expected: list[MissingGroup]

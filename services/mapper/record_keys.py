@@ -1,0 +1,155 @@
+"""What a record is keyed by: its source id, else its first complete natural key, else its row or its content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.mapper.mapping_plan import Group, RecordPlan
+from services.mapper.normal_forms import (
+    joined_where_complete,
+    normalised,
+    part_normaliser,
+    person_names,
+)
+from services.mapper.parent_keys import entries
+from services.mapper.reference_columns import RowParents, natural_texts
+from services.mapper.transforms.cells import Converted
+from shared.catalog.identity import KeyedBy, key_scope, natural_hashes, normalise_id, record_keys
+
+
+@dataclass
+class RecordKeys:
+    """Per record its 128-bit key (16 bytes each, joined) and what it is made of.
+
+    `unformed`: records whose only complete natural key has a part that cannot be read, with that part's field. To key
+    them by content would make a second record of them once the cell is corrected.
+    """
+
+    keys: bytes
+    keyed_by: bytes
+    unformed: dict[int, str] = field(default_factory=dict)
+
+    def hexes(self) -> list[str]:
+        """Each key as hex."""
+        text = self.keys.hex()
+        return [text[i : i + 32] for i in range(0, len(text), 32)]
+
+
+class NaturalKeys:
+    """The natural keys of a batch: per group one text per record, "" where a part is missing or unreadable."""
+
+    def __init__(
+        self,
+        plan: RecordPlan,
+        values: Mapping[str, Converted],
+        columns: Sequence[Sequence[str]],
+        count: int,
+        parents: RowParents | None,
+    ) -> None:
+        self._plan, self._values, self._columns = plan, values, columns
+        self._count, self._parents = count, parents
+        self._parts: dict[str, list[str]] = {}
+        self.texts: dict[Group, list[str]] = {
+            group: joined_where_complete([self._part(name) for name in group]) for group in plan.natural_groups
+        }
+
+    def hashes(self, kept: Sequence[int] | None) -> bytes:
+        """`MappedStream.naturals` of the kept records (None: of all)."""
+        found = []
+        for group, texts in self.texts.items():
+            chosen = texts if kept is None else [texts[i] for i in kept]
+            if any(chosen):
+                found.append(natural_hashes(self._plan.entity.name, group, chosen))
+        return entries(found)
+
+    def unreadable_part(self, i: int) -> str | None:
+        """The unreadable field of the first natural key that is complete but for it; None where there is none."""
+        for group in self._plan.natural_groups:
+            broken = [name for name in group if self._is_unreadable(name, i)]
+            if broken and all(self._parts[name][i] for name in group if name not in broken):
+                return broken[0]
+        return None
+
+    def _is_unreadable(self, name: str, i: int) -> bool:
+        column = self._values.get(name)
+        return column is not None and column.codes is not None and column.codes[i] is not None
+
+    def _part(self, name: str) -> list[str]:
+        if name not in self._parts:
+            self._parts[name] = self._texts_of(name)
+        return self._parts[name]
+
+    def _texts_of(self, name: str) -> list[str]:
+        entity = self._plan.entity
+        for reference in self._plan.references:
+            if reference.field.name == name:
+                return natural_texts(reference, self._columns, self._count, self._parents)
+        normalise = part_normaliser(entity.name, entity.fields[name])
+        values = self._full_names() if name == "name" else self._values[name].values
+        return normalised(values, normalise)
+
+    def _full_names(self) -> Sequence[str | None]:
+        """The name; where there is none 'first last'; where there is none either the company."""
+        nobody: Sequence[str | None] = [None] * self._count
+        name, first, last, company = (
+            self._values[field].values if field in self._values else nobody
+            for field in ("name", "first_name", "last_name", "company")
+        )
+        if name is not nobody and None not in name:
+            return name
+        return [a or b or c for a, b, c in zip(name, person_names(first, last), company, strict=True)]
+
+
+def make_keys(
+    plan: RecordPlan,
+    label: str,
+    sha256: str,
+    natural: NaturalKeys,
+    source_ids: Sequence[str | None] | None,
+    contents: Sequence[str],
+    parents: RowParents | None,
+) -> RecordKeys:
+    """The keys of all records of a batch, those that will be rejected included (records of their rows name them)."""
+    count = len(contents)
+    if source_ids is not None and None not in source_ids:
+        ids = [normalise_id(text or "") for text in source_ids]
+        scope = key_scope(label, plan.entity.name, KeyedBy.SOURCE_ID)
+        return RecordKeys(record_keys(scope, ids), bytes([KeyedBy.SOURCE_ID]) * count)
+    first = next(iter(natural.texts.items()), None)
+    if source_ids is None and first is not None and all(first[1]):
+        prefix = "\x1e".join(first[0]) + "\x1d"
+        scope = key_scope(label, plan.entity.name, KeyedBy.NATURAL)
+        return RecordKeys(record_keys(scope, [prefix + text for text in first[1]]), bytes([KeyedBy.NATURAL]) * count)
+    by_group = [("\x1e".join(group), texts) for group, texts in natural.texts.items()]
+    unformed: dict[int, str] = {}
+    rules: list[KeyedBy] = []
+    texts: list[str] = []
+    for i, content in enumerate(contents):
+        source_id = source_ids[i] if source_ids is not None else None
+        found = next(((name, group[i]) for name, group in by_group if group[i]), None)
+        if source_id is not None:
+            rules.append(KeyedBy.SOURCE_ID)
+            texts.append(normalise_id(source_id))
+        elif found is not None:
+            rules.append(KeyedBy.NATURAL)
+            texts.append("\x1d".join(found))
+        else:
+            if broken := natural.unreadable_part(i):
+                unformed[i] = broken
+            rules.append(KeyedBy.CONTENT if parents is None else KeyedBy.ROW)
+            texts.append(f"{sha256 if parents is None else parents.keys[i]}\x1d{content}")
+    return RecordKeys(_hash_by_rule(plan.entity.name, label, rules, texts), bytes(rules), unformed)
+
+
+def _hash_by_rule(entity: str, label: str, rules: Sequence[KeyedBy], texts: Sequence[str]) -> bytes:
+    scopes = {rule: key_scope(label, entity, rule) for rule in set(rules)}
+    if len(scopes) == 1:
+        return record_keys(scopes[rules[0]], texts)
+    keys = bytearray(16 * len(texts))
+    for rule, scope in scopes.items():
+        places = [i for i, other in enumerate(rules) if other is rule]
+        hashed = record_keys(scope, [texts[i] for i in places])
+        for n, i in enumerate(places):
+            keys[16 * i : 16 * i + 16] = hashed[16 * n : 16 * n + 16]
+    return bytes(keys)

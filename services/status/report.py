@@ -1,0 +1,120 @@
+"""The reconciliation report: records, references and money, source against destination."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.status.counting import EntityTotals
+from shared.catalog import Catalog
+from shared.messages.control import RunChanged
+from shared.messages.plan import RunPlan
+
+
+class FileReport(BaseModel):
+    """One file: `records` went into the import, `left_out` rows did not (totals, repeated headers, a file left out)."""
+
+    file: str
+    entities: list[str]
+    records: int
+    left_out: int
+    reason: str | None = None
+    """Why the whole file was left out."""
+
+
+class EntityReport(BaseModel):
+    """extracted = imported + skipped + errored, in records; references = linked + pending, in references.
+
+    `warnings` are imported records with something to look at. `unresolved` are the pending references whose entity type
+    is nowhere in the account.
+    """
+
+    extracted: int
+    imported: int
+    skipped: int
+    errored: int
+    warnings: int
+    references: int
+    linked: int
+    pending: int
+    unresolved: int
+
+
+class MoneyReport(BaseModel):
+    """source = destination + left_out, as decimal strings with two digits; unreadable amounts are in none of them."""
+
+    source: str
+    destination: str
+    left_out: str
+
+
+class Report(BaseModel):
+    """What became of every record of a run. Published as a JSON schema."""
+
+    model_config = ConfigDict(title="ImportReport")
+
+    session: str
+    run: int
+    kind: str
+    state: str
+    files: list[FileReport]
+    entities: dict[str, EntityReport]
+    money: dict[str, MoneyReport]
+    failure: str | None = None
+    errors_file: str | None = Field(None, description="Where the error file lies; null where there is nothing in it.")
+    report_file: str | None = Field(None, description="Where this report lies as a file.")
+    seconds: float
+
+
+def make_report(state: RunChanged, plan: RunPlan, sums: dict[str, EntityTotals], catalog: Catalog) -> Report:
+    """The report of a run. Files that are not in the plan are added by who knows the session."""
+    return Report(
+        session=state.session,
+        run=state.run,
+        kind=state.kind,
+        state=state.state,
+        files=[
+            FileReport(
+                file=file.name,
+                entities=list(dict.fromkeys(stream.entity for stream in file.streams)),
+                records=file.records,
+                left_out=0,
+            )
+            for file in plan.files
+        ],
+        entities={name: _entity(s) for name, s in sums.items()},
+        money=_money(sums, catalog),
+        failure=state.failure,
+        seconds=round((state.ended_at or state.started_at) - state.started_at, 3),
+    )
+
+
+def _entity(s: EntityTotals) -> EntityReport:
+    return EntityReport(
+        extracted=s.extracted,
+        imported=s.imported,
+        skipped=s.skipped,
+        errored=s.errored,
+        warnings=s.warnings,
+        references=s.references,
+        linked=s.linked,
+        pending=s.pending,
+        unresolved=s.unresolved,
+    )
+
+
+def _money(sums: dict[str, EntityTotals], catalog: Catalog) -> dict[str, MoneyReport]:
+    found: dict[str, MoneyReport] = {}
+    for entity, s in sums.items():
+        for name in catalog[entity].fields:
+            if name in s.money or name in s.money_left_out:
+                arrived, left = s.money.get(name, 0), s.money_left_out.get(name, 0)
+                found[f"{entity}.{name}"] = MoneyReport(
+                    source=decimal_text(arrived + left), destination=decimal_text(arrived), left_out=decimal_text(left)
+                )
+    return found
+
+
+def decimal_text(minor: int) -> str:
+    """Minor units as a decimal string: 123456 -> '1234.56'."""
+    sign, minor = ("-", -minor) if minor < 0 else ("", minor)
+    return f"{sign}{minor // 100}.{minor % 100:02d}"

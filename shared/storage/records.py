@@ -1,0 +1,279 @@
+"""The hub's records with their links, outcomes, audit and open references. Port and SQLite adapter.
+
+Layout is speed: one row per record with an integer key that is its id; the crosswalk is the stream's range of ids plus
+the sealed artifacts of its run; the audit is one compressed document per batch, stored with the outcome.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from shared.messages.plan import record_id
+from shared.runtime.fail_points import fail_point
+from shared.storage.sqlite import SqliteDatabase
+
+
+class RecordRow(NamedTuple):
+    """One stored record. `links` and `body` are JSON; `open` counts its references that have no parent yet."""
+
+    id: int
+    line: int
+    open: int
+    links: bytes | None
+    body: bytes
+
+
+class Stream(NamedTuple):
+    """A range of record ids: the records one file of one run made for one (entity type, slot)."""
+
+    run: int
+    first_slot: int
+    last_slot: int
+    account: str
+    session: str
+    entity: str
+    file: str
+
+
+class Segment(NamedTuple):
+    """The sealed index of one entity type of an earlier run: how later runs find its records."""
+
+    run: int
+    entity: str
+    label: str
+    address: str
+
+
+class Settled(NamedTuple):
+    """A record whose open references were looked at again: its new links and how many are still open."""
+
+    id: int
+    open: int
+    links: bytes
+
+
+class RecordStore(Protocol):
+    """What the loader needs of the store. Every write is durable on return and harmless when repeated."""
+
+    async def register(self, streams: Sequence[Stream]) -> None:
+        """Makes the id ranges of a run known. Ranges that are known already stay as they are."""
+
+    async def outcome(self, run: int, step: int, batch: int, entity: str) -> tuple[bytes, bytes] | None:
+        """(outcome, problems) of a decided batch."""
+
+    async def decide(
+        self, run: int, step: int, batch: int, entity: str, outcome: bytes, problems: bytes, audit: bytes,
+        records: Sequence[RecordRow],
+    ) -> tuple[bytes, bytes]:  # fmt: skip
+        """Stores the first decision for (run, step, batch, entity) with its records; returns the stored one."""
+
+    async def outcomes(self, run: int) -> list[tuple[bytes, bytes]]:
+        """(outcome, problems) of everything decided in a run."""
+
+    async def existing(self, ids: Sequence[int]) -> set[int]:
+        """Which of these record ids are stored."""
+
+    async def rows(self, ids: Sequence[int]) -> list[RecordRow]:
+        """The records of these ids, by id."""
+
+    async def page(self, account: str, entity: str, after: int, limit: int) -> list[tuple[Stream, RecordRow]]:
+        """Up to `limit` records of an entity type with ids above `after`, by id."""
+
+    async def streams(self, account: str) -> list[Stream]:
+        """All id ranges of an account, by id."""
+
+    async def open_records(self, account: str, before_run: int) -> list[tuple[int, int]]:
+        """(record id, open references) of records with open references made by earlier runs, by id."""
+
+    async def settle(
+        self, run: int, step: int, page: int, outcome: bytes, problems: bytes, audit: bytes,
+        updates: Sequence[Settled],
+    ) -> tuple[bytes, bytes]:  # fmt: skip
+        """Stores the first settlement of a page with its updates; returns the stored outcome."""
+
+    async def segments(self, account: str) -> list[Segment]:
+        """The sealed indexes of the account's closed runs, oldest first."""
+
+    async def close(self, run: int, account: str, segments: Sequence[Segment]) -> None:
+        """Keeps the run's sealed indexes for later runs and leaves the marker that it is closed."""
+
+    async def is_closed(self, run: int) -> bool:
+        """Whether the run's marker is there."""
+
+
+_SCHEMA = (
+    """CREATE TABLE records (
+        id INTEGER PRIMARY KEY, line INTEGER NOT NULL, open INTEGER NOT NULL,
+        user_revision INTEGER NOT NULL DEFAULT 0, system_revision INTEGER NOT NULL DEFAULT 1,
+        links BLOB, body BLOB NOT NULL)""",
+    "CREATE INDEX records_open ON records (id) WHERE open > 0",
+    """CREATE TABLE streams (
+        run INTEGER NOT NULL, first_slot INTEGER NOT NULL, last_slot INTEGER NOT NULL, account TEXT NOT NULL,
+        session TEXT NOT NULL, entity TEXT NOT NULL, file TEXT NOT NULL,
+        PRIMARY KEY (run, first_slot)) WITHOUT ROWID""",
+    "CREATE INDEX streams_account ON streams (account, entity)",
+    """CREATE TABLE outcomes (
+        run INTEGER NOT NULL, step INTEGER NOT NULL, batch INTEGER NOT NULL, entity TEXT NOT NULL,
+        outcome BLOB NOT NULL, problems BLOB NOT NULL, audit BLOB NOT NULL,
+        PRIMARY KEY (run, step, batch, entity))""",
+    """CREATE TABLE segments (
+        run INTEGER NOT NULL, entity TEXT NOT NULL, account TEXT NOT NULL, label TEXT NOT NULL, address TEXT NOT NULL,
+        PRIMARY KEY (run, entity)) WITHOUT ROWID""",
+    "CREATE TABLE closed_runs (run INTEGER PRIMARY KEY, account TEXT NOT NULL)",
+)
+
+_IDS_PER_QUERY = 500  # below SQLite's smallest default for bound values (999)
+
+
+class SqliteRecordStore:
+    """Records in SQLite; a decision, its records, outcome and audit are one transaction."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def start(self) -> None:
+        """Makes the tables."""
+        await self._database.migrate("records", _SCHEMA)
+
+    async def register(self, streams: Sequence[Stream]) -> None:
+        await self._database.write(
+            lambda c: c.executemany("INSERT OR IGNORE INTO streams VALUES (?,?,?,?,?,?,?)", streams) and None
+        )
+
+    async def outcome(self, run: int, step: int, batch: int, entity: str) -> tuple[bytes, bytes] | None:
+        return await self._database.read(lambda c: _stored(c, run, step, batch, entity))
+
+    async def decide(
+        self, run: int, step: int, batch: int, entity: str, outcome: bytes, problems: bytes, audit: bytes,
+        records: Sequence[RecordRow],
+    ) -> tuple[bytes, bytes]:  # fmt: skip
+        def write(connection: sqlite3.Connection) -> tuple[bytes, bytes]:
+            if stored := _stored(connection, run, step, batch, entity):
+                return stored
+            connection.execute(
+                "INSERT INTO outcomes VALUES (?,?,?,?,?,?,?)", (run, step, batch, entity, outcome, problems, audit)
+            )
+            fail_point("loader.decision_stored_records_not_written")
+            connection.executemany("INSERT INTO records (id, line, open, links, body) VALUES (?,?,?,?,?)", records)
+            return outcome, problems
+
+        return await self._database.write(write)
+
+    async def outcomes(self, run: int) -> list[tuple[bytes, bytes]]:
+        return await self._database.read(
+            lambda c: c.execute(
+                "SELECT outcome, problems FROM outcomes WHERE run=? ORDER BY step, batch, entity", (run,)
+            ).fetchall()
+        )
+
+    async def existing(self, ids: Sequence[int]) -> set[int]:
+        return await self._database.read(lambda c: {row[0] for row in _by_ids(c, "SELECT id FROM records", ids)})
+
+    async def rows(self, ids: Sequence[int]) -> list[RecordRow]:
+        query = "SELECT id, line, open, links, body FROM records"
+        found = await self._database.read(lambda c: [RecordRow(*row) for row in _by_ids(c, query, ids)])
+        return sorted(found)
+
+    async def page(self, account: str, entity: str, after: int, limit: int) -> list[tuple[Stream, RecordRow]]:
+        def read(connection: sqlite3.Connection) -> list[tuple[Stream, RecordRow]]:
+            found: list[tuple[Stream, RecordRow]] = []
+            for stream in _streams(connection, account, entity):
+                first, last = record_id(stream.run, stream.first_slot), record_id(stream.run, stream.last_slot)
+                if last <= after:
+                    continue
+                rows = connection.execute(
+                    "SELECT id, line, open, links, body FROM records WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+                    (max(first, after + 1), last, limit - len(found)),
+                )
+                found.extend((stream, RecordRow(*row)) for row in rows)
+                if len(found) >= limit:
+                    break
+            return found
+
+        return await self._database.read(read)
+
+    async def streams(self, account: str) -> list[Stream]:
+        return await self._database.read(lambda c: _streams(c, account, None))
+
+    async def open_records(self, account: str, before_run: int) -> list[tuple[int, int]]:
+        def read(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+            found: list[tuple[int, int]] = []
+            for stream in _streams(connection, account, None):
+                if stream.run < before_run:
+                    found += connection.execute(
+                        "SELECT id, open FROM records WHERE open > 0 AND id BETWEEN ? AND ? ORDER BY id",
+                        (record_id(stream.run, stream.first_slot), record_id(stream.run, stream.last_slot)),
+                    ).fetchall()
+            return found
+
+        return await self._database.read(read)
+
+    async def settle(
+        self, run: int, step: int, page: int, outcome: bytes, problems: bytes, audit: bytes,
+        updates: Sequence[Settled],
+    ) -> tuple[bytes, bytes]:  # fmt: skip
+        def write(connection: sqlite3.Connection) -> tuple[bytes, bytes]:
+            if stored := _stored(connection, run, step, page, ""):
+                return stored
+            connection.execute(
+                "INSERT INTO outcomes VALUES (?,?,?,?,?,?,?)", (run, step, page, "", outcome, problems, audit)
+            )
+            connection.executemany(
+                "UPDATE records SET open=?, links=?, system_revision=system_revision+1 WHERE id=?",
+                [(update.open, update.links, update.id) for update in updates],
+            )
+            return outcome, problems
+
+        return await self._database.write(write)
+
+    async def segments(self, account: str) -> list[Segment]:
+        return await self._database.read(
+            lambda c: [
+                Segment(*row)
+                for row in c.execute(
+                    "SELECT run, entity, label, address FROM segments WHERE account=? ORDER BY run, entity", (account,)
+                )
+            ]
+        )
+
+    async def close(self, run: int, account: str, segments: Sequence[Segment]) -> None:
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT OR IGNORE INTO segments (run, entity, account, label, address) VALUES (?,?,?,?,?)",
+                [(s.run, s.entity, account, s.label, s.address) for s in segments],
+            )
+            connection.execute("INSERT OR IGNORE INTO closed_runs VALUES (?,?)", (run, account))
+
+        await self._database.write(write)
+
+    async def is_closed(self, run: int) -> bool:
+        return await self._database.read(
+            lambda c: c.execute("SELECT 1 FROM closed_runs WHERE run=?", (run,)).fetchone() is not None
+        )
+
+
+def _stored(c: sqlite3.Connection, run: int, step: int, batch: int, entity: str) -> tuple[bytes, bytes] | None:
+    row: tuple[bytes, bytes] | None = c.execute(
+        "SELECT outcome, problems FROM outcomes WHERE run=? AND step=? AND batch=? AND entity=?",
+        (run, step, batch, entity),
+    ).fetchone()
+    return row
+
+
+def _streams(connection: sqlite3.Connection, account: str, entity: str | None) -> list[Stream]:
+    query = "SELECT run, first_slot, last_slot, account, session, entity, file FROM streams WHERE account=?"
+    values: tuple[str, ...] = (account,)
+    if entity is not None:
+        query, values = f"{query} AND entity=?", (account, entity)
+    return [Stream(*row) for row in connection.execute(f"{query} ORDER BY run, first_slot", values)]
+
+
+def _by_ids(connection: sqlite3.Connection, query: str, ids: Sequence[int]) -> list[tuple[int, ...]]:
+    found: list[tuple[int, ...]] = []
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        part = ids[start : start + _IDS_PER_QUERY]
+        marks = ",".join("?" * len(part))
+        found += connection.execute(f"{query} WHERE id IN ({marks})", tuple(part)).fetchall()
+    return found

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from services.analyze.entity_detection import detect
+from tests.support.sampled import JOBBER_CLIENTS, JOBBER_JOBS, sampled
+
+
+def test_known_exports_are_recognised_with_their_platform() -> None:
+    clients, jobs = detect([JOBBER_CLIENTS, JOBBER_JOBS])
+    assert (clients.entity, clients.platform) == ("customers", "jobber")
+    assert (jobs.entity, jobs.platform) == ("jobs", "jobber")
+
+
+def test_a_child_file_knows_its_parent_by_the_values() -> None:
+    _, jobs = detect([JOBBER_CLIENTS, JOBBER_JOBS])
+    assert {(r.column, r.parent_entity) for r in jobs.relations} >= {(1, "customers")}
+
+
+@pytest.mark.parametrize(
+    ("headers", "row"),
+    [
+        (["Month", "Technician", "Jobs Completed", "Total Revenue", "Average Ticket"],
+         ["Jan", "Bob Hill", "12", "$1,200.00", "$100.00"]),
+        (["Payment ID", "Invoice ID", "Customer", "Amount", "Payment Method", "Check #"],
+         ["1", "2", "Ann Smith", "$5.00", "Cash", ""]),
+        (["Employee", "Date", "Clock In", "Clock Out", "Regular Hours"],
+         ["Ann Smith", "1/2/2026", "8:00", "17:00", "8"]),
+        (["Row Labels", "2022", "2023", "Grand Total"], ["HVAC", "1", "2", "3"]),
+        (["Recipe", "Cuisine", "Calories", "Servings"], ["Soup", "French", "200", "4"]),
+        ([""], [""]),
+    ],
+)  # fmt: skip
+def test_none_of_these_is_an_answer(headers: list[str], row: list[str]) -> None:
+    [detection] = detect([sampled("export.csv", headers, row, row)])
+    assert detection.entity is None
+    assert detection.reasons
+
+
+def test_a_file_without_header_row_is_known_by_its_values() -> None:
+    rows = [
+        ["07/17/2024 12:30 PM", "Ann Smith", "5780 Birch Cir", "Macon", "AC repair", "Scheduled", "$106.60"],
+        ["07/18/2024 12:30 PM", "Bob Hill", "12 Oak Ln", "Tampa", "Drain cleaning", "In Progress", "$96.00"],
+        ["07/19/2024 12:30 PM", "Acme LLC", "9 Elm Ave", "Mesa", "Spring tune-up", "Canceled", "$10.00"],
+    ]
+    [detection] = detect([sampled("export.csv", [""] * 7, *rows)])
+    assert detection.entity == "jobs"
+
+
+def test_a_wrong_file_name_does_not_decide() -> None:
+    headers = ["Invoice #", "Client", "Issued date", "Due date", "Subtotal", "Tax", "Total", "Balance"]
+    [detection] = detect([sampled("customers.csv", headers)])
+    assert detection.entity == "invoices"
+
+
+def test_detection_of_a_file_does_not_depend_on_the_order_of_files() -> None:
+    first = {d.file: d for d in detect([JOBBER_CLIENTS, JOBBER_JOBS])}
+    second = {d.file: d for d in detect([JOBBER_JOBS, JOBBER_CLIENTS])}
+    assert first == second
+
+
+def test_chances_never_sum_above_one() -> None:
+    for detection in detect([JOBBER_CLIENTS, JOBBER_JOBS, sampled("x.csv", ["Name", "Phone"])]):
+        assert detection.entity_confidence + max((a.confidence for a in detection.alternatives), default=0.0) <= 1.001
