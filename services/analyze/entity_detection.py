@@ -46,7 +46,7 @@ def detect(files: Sequence[SampledFile], evidence: Evidence | None = None) -> li
     known = evidence or load_evidence()
     profiles = [profile_columns(file.headers, file.rows, file.records) for file in files]
     first = [_detect_one(file, columns, known) for file, columns in zip(files, profiles, strict=True)]
-    relations = find_relations(files, first)
+    relations = find_relations(files, first, known)
     return [_with_relations(detection, related) for detection, related in zip(first, relations, strict=True)]
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from services.analyze.value_kinds import kinds_of
+from shared.catalog.lexicon import load_lexicon
 from shared.messages.analysis import ColumnProfile, ColumnType
 
 CLASSIFIED_MAX = 200
@@ -22,10 +23,30 @@ FREQUENT_MAX = 1_000
 EXAMPLES = 5
 EXAMPLE_CHARACTERS_MAX = 200
 TYPE_SHARE_MIN = 0.75
+STRAY_SHARE_MAX = 0.02
 
 _EMPTY = frozenset({"-", "--", "n/a", "na", "null", "none", "#n/a", "nan", "nil"})
 EMPTY_LENGTH_MAX = max(map(len, _EMPTY))
 
+_ID_WORDS = frozenset(
+    {
+        "id",
+        "invoice",
+        "estimate",
+        "order",
+        "account",
+        "document",
+        "part",
+        "item",
+        "code",
+        "reference",
+        "key",
+        "serial",
+        "barcode",
+        "sku",
+    }
+)
+_PHONE_WORDS = frozenset({"phone", "mobile", "fax", "landline", "contact"})
 _SLASHED = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})")
 _COMMA_MARK = re.compile(r"\d,\d{1,2}\D*$|\d\.\d{3},\d")
 _POINT_MARK = re.compile(r"\d\.\d{1,2}\D*$|\d,\d{3}\.\d|\d\.\d{4,}")
@@ -82,7 +103,7 @@ def _profile(index: int, header: str, cells: Sequence[str]) -> ColumnProfile:
         for kind in kinds_of(value):
             shares[kind] = shares.get(kind, 0.0) + count / weight
     shares = {kind: round(share, 4) for kind, share in shares.items()}
-    kind = _decide(shares, common)
+    kind = _decide(shares, common, header)
     lengths = [len(value) for value in counts]
     values = [value for value, _ in common]
     return ColumnProfile(
@@ -112,13 +133,13 @@ def _empty_profile(index: int, header: str) -> ColumnProfile:
     )  # fmt: skip
 
 
-def _decide(shares: dict[str, float], common: Sequence[tuple[str, int]]) -> ColumnType:
+def _decide(shares: dict[str, float], common: Sequence[tuple[str, int]], header: str) -> ColumnType:
     if shares.get("digit", 0) == 1.0 and {value for value, _ in common} == {"0", "1"}:
         return "boolean"
     if shares.get("date", 0) + shares.get("datetime", 0) >= TYPE_SHARE_MIN:
         return "datetime" if shares.get("datetime", 0) >= 0.3 else "date"
     if shares.get("integer", 0) + shares.get("decimal", 0) + shares.get("money", 0) >= TYPE_SHARE_MIN:
-        return _number_type(shares)
+        return _number_type(shares, header)
     if shares.get("street", 0) + shares.get("address", 0) >= TYPE_SHARE_MIN:
         return "address" if shares.get("address", 0) >= TYPE_SHARE_MIN else "street"
     for kind in _DECIDING:
@@ -131,14 +152,19 @@ def _decide(shares: dict[str, float], common: Sequence[tuple[str, int]]) -> Colu
     return "text"
 
 
-def _number_type(shares: dict[str, float]) -> ColumnType:
+def _number_type(shares: dict[str, float], header: str) -> ColumnType:
+    # Ten bare digits are a phone number or a long id: the header tells, where it says anything.
     if shares.get("phone", 0) >= TYPE_SHARE_MIN:
-        return "phone"
+        words = set(load_lexicon().tokens(header)) if header else set()
+        return "integer" if words & _ID_WORDS and not words & _PHONE_WORDS else "phone"
     if shares.get("money", 0) > 0:
         return "money"
     if shares.get("postal_code", 0) >= 0.95:
         return "postal_code"
-    return "integer" if shares.get("integer", 0) >= 0.999 else "decimal"
+    if shares.get("decimal", 0) > STRAY_SHARE_MAX:
+        return "decimal"
+    # Stray words ("none", a total's label) make no column of numbers something else; letters among the numbers do.
+    return "id" if shares.get("id", 0) > shares["integer"] + STRAY_SHARE_MAX else "integer"
 
 
 @lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from shared.catalog.evidence import Evidence
 from shared.catalog.identity import normalise_name, normalise_number
 from shared.messages.analysis import ColumnProfile, Detection, Relation, SampledFile
 
@@ -14,17 +15,23 @@ SHARE_MIN = 0.5
 UNIQUE_MIN = 0.9
 """A parent's key is unique but for duplicates and one-row-per-property exports."""
 
+KEY_FIELDS = frozenset({"source_id", "number", "employee_number", "name", "company", "code", "sku"})
+
 Normalise = Callable[[str], str]
 
 
-def find_relations(files: Sequence[SampledFile], detections: Sequence[Detection]) -> list[list[Relation]]:
+def find_relations(
+    files: Sequence[SampledFile], detections: Sequence[Detection], evidence: Evidence
+) -> list[list[Relation]]:
     """Per file the columns that name records of another file, the surest parent each."""
     keys = [
         (at, column, kind, _values(file, column.index, kind))
         for at, (file, detection) in enumerate(zip(files, detections, strict=True))
         if detection.entity is not None
         for column in detection.columns
-        if (kind := _key_kind(column)) is not None and column.unique_share >= UNIQUE_MIN
+        if (kind := _key_kind(column)) is not None
+        and column.unique_share >= UNIQUE_MIN
+        and _names_record(detection.entity, column, evidence)
     ]
     return [_relations_of(at, files, detections, keys) for at in range(len(files))]
 
@@ -58,6 +65,12 @@ def _relations_of(
         if best is not None:
             result.append(best)
     return result
+
+
+def _names_record(entity: str, column: ColumnProfile, evidence: Evidence) -> bool:
+    """A parent is named by its own id, number or name, not by a unique column that itself names somebody else."""
+    scores = evidence.field_scores(entity, column)
+    return bool(scores) and scores[0].field in KEY_FIELDS
 
 
 def _key_kind(column: ColumnProfile) -> Normalise | None:

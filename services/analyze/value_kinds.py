@@ -48,6 +48,7 @@ _ADDRESS_TAIL = re.compile(r",.*\b(?:[A-Z]{2}|[A-Z][a-z]+)\.?,?\s+(?:\d{5}(?:-\d
 _PERSON = re.compile(r"[^\W\d_][\w'’.\-]*(?:,?\s+(?:[^\W\d_]\.?|(?:de|la|del|van|von|der)|[^\W\d_][\w'’.\-]+)){1,3}$")
 _ID = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9._/\-#]*$|[0-9a-f]{24,32}$|[0-9a-f-]{36}$", re.I)
 _BOOLEAN = frozenset({"true", "false", "yes", "no", "y", "n", "t", "f", "si", "sí", "oui", "non", "x", "on", "off"})
+_LEGAL = frozenset({"llc", "inc", "corp", "ltd", "co", "company"})
 _NOT_WORD = re.compile(r"[^a-z0-9 ]+")
 
 
@@ -116,6 +117,8 @@ def _word_kinds(value: str, has_pattern: bool) -> list[str]:
             hit = any(word in vocabulary.words for word in words) or _has_phrase(padded, name)
         if hit:
             kinds.append(name)
+    if "company" in kinds and "task" in kinds and not _LEGAL & set(words):
+        kinds.remove("company")  # "For services rendered: drain cleaning" is work, whatever company words it holds
     if not has_pattern and len(words) <= 4 and _PERSON.match(value) and not set(kinds) & {"company", "task", "item"}:
         kinds.append("person")
     if not has_pattern and len(words) == 1:

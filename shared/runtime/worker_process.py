@@ -56,10 +56,13 @@ def _send_error(error: Exception) -> None:
 
     if isinstance(error, HubError | OSError):
         try:
-            _send(ERROR, error)
-            return
+            # Some exceptions can be pickled and not be read again: better to find out on this side.
+            pickle.loads(pickle.dumps(error, protocol=5))  # noqa: S301 - our own bytes
         except Exception as not_picklable:
             error.add_note(f"(could not be sent as it is: {not_picklable})")
+        else:
+            _send(ERROR, error)
+            return
     _send(FAILURE, "".join(traceback.format_exception(error)))
 
 

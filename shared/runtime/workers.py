@@ -69,7 +69,7 @@ class WorkerPool:
         await self._turn()
         worker: _Worker | None = None
         try:
-            worker = self._idle.pop() if self._idle else await self._started()
+            worker = self._living_idle() or await self._started()
             self._busy.add(worker)
             return await worker.call(function, arguments, on_report)
         finally:
@@ -124,6 +124,15 @@ class WorkerPool:
                 self._free -= 1
                 turn.set_result(None)
 
+    def _living_idle(self) -> _Worker | None:
+        """A worker that waits; those that died while they waited (killed for lack of memory) are dropped."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:
+                return worker
+            worker.kill()
+        return None
+
     async def _started(self) -> _Worker:
         worker = await _Worker.started()
         if self._initializer is not None:
@@ -173,6 +182,11 @@ class _Worker:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
 
     async def call(self, function: str, arguments: tuple[Any, ...], on_report: OnReport | None) -> Any:
         """One call and its answer. The worker is usable afterwards only if the answer came whole."""

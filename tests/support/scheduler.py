@@ -218,7 +218,7 @@ class AdversarialRuntime:
         if not self._happens(self._nastiness.repeat_share):
             return
         if group.route.ordered:
-            # As after a lost member: go back and come forward again in order. What was tried is forgotten.
+            # As after a lost member: go back and come forward again in order.
             cursor.next_offset = max(0, cursor.next_offset - self._chance.randint(1, 3))
         else:
             cursor.repeats.append(self._chance.randint(max(0, offset - 20), offset))

@@ -33,7 +33,8 @@ class BulkColumn(MemoColumn):
         usual = ["" if cell in odd else cell for cell in cells] if odd else cells
         values, members, originals = self._convert_usual(usual, "\n".join(usual) if odd else text)
         codes = self._convert_odd([i for i, cell in enumerate(cells) if cell in odd], cells, values, members, originals)
-        return Converted(values, members, originals or codes[0], codes[1])
+        kept = originals or codes[0]
+        return Converted(values, members, kept if kept and any(kept) else None, codes[1])
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
         """Values, members and originals of cells that are usual or empty; `text` is all of them, line by line.

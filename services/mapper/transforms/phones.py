@@ -22,7 +22,7 @@ _FAST = re.compile(
     r"(?:[ ,]*(?:x|ext\.?|extension|#)[ :.]*(\d{1,7}))?",
     re.ASCII | re.IGNORECASE,
 )
-_SEVERAL = re.compile(r"\s*(?:[;,/|\n]|\bor\b|\band\b|&)\s*", re.IGNORECASE)
+_SEVERAL = re.compile(r"\s*(?:[;,|\n]|(?<!n)/|\bor\b|\band\b|&)\s*", re.IGNORECASE)
 
 
 @cache

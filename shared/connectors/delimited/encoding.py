@@ -14,7 +14,9 @@ from shared.errors import BadInputError
 
 BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 16
-# Text of an office export holds next to no control characters; random bytes hold 10 %, pictures and archives more.
+# White space, the end-of-file mark of old systems and the four ASCII separators do occur in texts.
+_TEXT_CONTROLS = b"\t\n\v\f\r\x1a\x1c\x1d\x1e\x1f"
+# Text of an office export holds next to no other control characters; random bytes hold 8 %, pictures and archives more.
 _CONTROL_SHARE_MAX = 0.05
 _NUL_SHARE_MAX = 0.2
 # Bad bytes per row of a file that is otherwise UTF-8, above which it is taken for another encoding.
@@ -170,7 +172,7 @@ def _is_json(text: bytes) -> bool:
 
 def _refuse_binary(head: bytes, name: str) -> None:
     counts = Counter(head)
-    controls = sum(counts[byte] for byte in range(1, 32) if byte not in b"\t\n\v\f\r")
+    controls = sum(counts[byte] for byte in range(1, 32) if byte not in _TEXT_CONTROLS)
     if controls > len(head) * _CONTROL_SHARE_MAX or counts[0] > len(head) * _NUL_SHARE_MAX:
         raise _not_delimited(name, "no text but binary data", "Export the data as CSV and use that file.")
 

@@ -14,7 +14,6 @@ from shared.connectors.delimited.header import FOOTER_ROWS_MAX, footer_reasons, 
 from shared.connectors.delimited.layout import Layout, layout_of, line_too_long
 from shared.connectors.delimited.quotes import ROW_CHARS_MAX, rows_of
 from shared.connectors.delimited.rows import rows_as_written
-from shared.errors import BadInputError
 from shared.messages.landing import LandedFile, LeftOut, LeftOutReason, Span
 
 RECORD_BYTES_MAX = 1 << 20

@@ -59,6 +59,7 @@ class EmbeddedRuntime:
         self._consumers: list[Consumer] = []
         self._members: list[asyncio.Task[None]] = []
         self._upkeep: list[asyncio.Task[None]] = []
+        self._upkeep_faults: list[Fault] = []
         self._log: EmbeddedLog | None = None
 
     def add(self, service: Service, members: int = 1) -> None:
@@ -93,7 +94,10 @@ class EmbeddedRuntime:
             for consumer in self._consumers
             for index, member in enumerate(consumer.members)
         ]
+        self._upkeep_faults = []
         self._upkeep = [asyncio.create_task(self._follow_others()), asyncio.create_task(self._expire_regularly())]
+        for task in self._upkeep:
+            task.add_done_callback(self._note_end)
 
     async def stop(self, timeout_seconds: float = 30.0) -> None:
         """See `Runtime.stop`. Everything is closed also when a stop hook raises; its error comes out at the end."""
@@ -120,7 +124,7 @@ class EmbeddedRuntime:
 
     def faults(self) -> list[Fault]:
         """See `Runtime.faults`."""
-        return [consumer.fault for consumer in self._consumers if consumer.fault is not None]
+        return [consumer.fault for consumer in self._consumers if consumer.fault is not None] + self._upkeep_faults
 
     async def dead_letters(self, wanted: DeadLetterFilter) -> list[DeadLetter]:
         """See `Runtime.dead_letters`."""
@@ -187,6 +191,14 @@ class EmbeddedRuntime:
                 f"The consumers of {topic} are too far behind; nothing was sent after waiting {seconds:g} seconds.",
                 next_step="Try again later. If it stays so, look for a stopped consumer in the health report.",
             ) from None
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Upkeep ends by cancellation only; anything else is shown."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        name = type(error).__name__
+        step = "Restart the hub. Until then old messages are kept and those of other processes are not noticed."
+        self._upkeep_faults.append(Fault("runtime", "", "", None, None, name, str(error), step, self._clock()))
 
     async def _follow_others(self) -> None:
         """Announce what other processes published. `data_version` of an own connection changes with every commit."""

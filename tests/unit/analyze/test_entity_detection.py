@@ -17,6 +17,14 @@ def test_a_child_file_knows_its_parent_by_the_values() -> None:
     assert {(r.column, r.parent_entity) for r in jobs.relations} >= {(1, "customers")}
 
 
+def test_a_parent_file_is_no_child_of_its_children() -> None:
+    jobs = sampled("jobs.csv", ["Job ID", "Title"], ["J101", "AC repair"], ["J102", "Leak"], ["J103", "Tune-up"])
+    invoices = sampled("invoices.csv", ["Invoice #", "Job ID"], ["1", "J101"], ["2", "J102"], ["3", "J103"])
+    parents, children = (detection.relations for detection in detect([jobs, invoices]))
+    assert parents == ()
+    assert [(r.column, r.parent_file, r.parent_column) for r in children] == [(1, "jobs.csv", 0)]
+
+
 @pytest.mark.parametrize(
     ("headers", "row"),
     [

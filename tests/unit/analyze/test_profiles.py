@@ -18,6 +18,8 @@ from services.analyze.value_kinds import kinds_of
         (["2026-01-15T10:30:00Z"], "datetime"),
         (["$1,234.56", "(12.00)", "-$5"], "money"),
         (["12", "7"], "integer"),
+        (["1041", "1042", "1043", "J1044"], "id"),
+        ([*map(str, range(100)), "total"], "integer"),
         (["12.5", "7.25", "0.125"], "money"),
         (["0.125", "3.5"], "decimal"),
         (["12.5%", "3%"], "percent"),
@@ -29,6 +31,7 @@ from services.analyze.value_kinds import kinds_of
         (["12 Main St, Mesa, AZ 85201"], "address"),
         (["Ann Smith", "Smith, Carl"], "name"),
         (["Acme LLC", "Riverside Property Management"], "company"),
+        (["For services rendered: Drain cleaning", "For services rendered: Outlet repair"], "text"),
         (["FLT-16251", "PEX-12R"], "id"),
         (["www.example.com"], "url"),
         (["", " ", "-", "N/A"], "empty"),
@@ -37,6 +40,12 @@ from services.analyze.value_kinds import kinds_of
 )
 def test_the_type_of_a_column(values: list[str], kind: str) -> None:
     [profile] = profile_columns(["x"], [[value] for value in values], len(values))
+    assert profile.type == kind
+
+
+@pytest.mark.parametrize(("header", "kind"), [("Customer ID", "integer"), ("Phone Number", "phone"), ("", "phone")])
+def test_ten_bare_digits_are_what_the_header_says(header: str, kind: str) -> None:
+    [profile] = profile_columns([header], [["6025550101"], ["4805550102"]], 2)
     assert profile.type == kind
 
 

@@ -53,7 +53,7 @@ def test_other_points_are_not_counted(tmp_path: Path) -> None:
 
 
 def test_calling_an_unknown_point_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no fail point 'loader.nowhere'"):
+    with pytest.raises(ValueError, match=r"no fail point 'loader\.nowhere'"):
         fail_point("loader.nowhere")
 
 

@@ -36,7 +36,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     table=tables(),
     delimiter=st.sampled_from(",;\t|"),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
-    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]),
     quote_all=st.booleans(),
     batch_records=st.integers(1, 9),
     batch_bytes=st.integers(1, 400),
@@ -52,6 +52,8 @@ def test_written_table_is_read_back_batch_by_batch(
     batch_bytes: int,
 ) -> None:
     header, rows = table
+    if encoding == "cp1252":
+        rows = [[cell.encode(encoding, "replace").decode(encoding) for cell in row] for row in rows]
     text, lines = _written([header, *rows], delimiter, end, quote_all)
     empties = {line for line, row in zip(lines[1:], rows, strict=True) if not "".join(row).strip()}
     repeats = {line for line, row in zip(lines[1:], rows, strict=True) if _stripped(row) == header} - empties
@@ -66,7 +68,7 @@ def test_written_table_is_read_back_batch_by_batch(
             path,
             delimiter=delimiter,
             header_line=1,
-            encoding=None if encoding == "utf-8-sig" or encoding == "utf-16" else encoding,
+            encoding=None if encoding in ("utf-8-sig", "utf-16") else encoding,
             batch_records=batch_records,
             batch_bytes=batch_bytes,
         )
