@@ -68,7 +68,8 @@ def _settle(work: FinalizeInput) -> FinalizeOutcome:
     for parent, places in waiting.items():
         index = ParentIndex([open_index(Path(path)) for path in work.parents.get(parent, [])])
         answers = resolve(reopened("", [link for *_, link in places]), index)
-        for (id_, field, place, before), after in zip(places, answers, strict=True):
+        for i, (id_, field, place, before) in enumerate(places):
+            after = answers.link(i)
             if after.id is None or after.id in absent:
                 continue
             documents[id_][field][place] = after

@@ -67,6 +67,7 @@ class LoaderHandlers:
     files: Files
     workers: WorkerPool
     clock: Clock
+    page_records: int = PAGE_RECORDS
 
     # ---- validating -------------------------------------------------------------------------------------------
 
@@ -230,7 +231,8 @@ class LoaderHandlers:
         stored = await self.records.outcome(request.run, request.step, PAGES, "")
         if stored is None:
             found = [] if request.cancelled else await self.records.open_records(request.account, request.run)
-            pages = [[id_ for id_, _ in found[i : i + PAGE_RECORDS]] for i in range(0, len(found), PAGE_RECORDS)]
+            size = self.page_records
+            pages = [[id_ for id_, _ in found[i : i + size]] for i in range(0, len(found), size)]
             answer = FinalizePlanned(
                 account=request.account,
                 session=request.session,

@@ -6,9 +6,11 @@ namesakes: what the evidence does not decide stays open with its candidates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from itertools import chain
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -21,10 +23,10 @@ from shared.messages.batches import ReferenceColumn
 Method = Literal[
     "source_id",
     "number",
+    "name",
     "email",
     "phone",
     "row",
-    "name",
     "name_with_evidence",
     "similar_name",
     "similar_name_with_evidence",
@@ -33,8 +35,9 @@ Method = Literal[
 ]
 Status = Literal["linked", "no_parent", "ambiguous", "unresolved"]
 
-_BY: tuple[Method, ...] = ("source_id", "number", "name", "email", "phone", "row")
-BY_NAME = _BY.index("name")
+METHODS: tuple[Method, ...] = get_args(Method)
+"""The first six stand where `ReferenceColumn.by` has them."""
+BY_NAME = METHODS.index("name")
 CONFIDENCE: dict[str, float] = {
     "source_id": 1.0,
     "row": 1.0,
@@ -71,89 +74,175 @@ class Link(msgspec.Struct, kw_only=True, omit_defaults=True):
     evidence: list[int] = []
 
 
+U64 = NDArray[np.uint64]
 Links = dict[str, list[Link]]
 """Field -> its references, in the order of the source (one, or several where the field is `many`)."""
 
 
-def resolve(column: ReferenceColumn, index: ParentIndex) -> list[Link]:
-    """One link per entry of the column, in order."""
-    exact = np.frombuffer(column.exact, "<u8")
-    names = np.frombuffer(column.names, "<u8")
-    by = np.frombuffer(column.by, "<u1")
+@dataclass
+class Resolved:
+    """The answers for one reference column: per entry the parent's id (0: open) and the method; the open ones apart."""
+
+    column: ReferenceColumn
+    ids: U64
+    methods: NDArray[np.uint8]
+    """Places in METHODS."""
+    open: dict[int, tuple[Status, list[int]]]
+    """Entry -> why it is open, and who it may be."""
+
+    def reopen(self, entries: Iterable[int]) -> None:
+        """Takes links back whose parent turned out not to be stored: they wait for it."""
+        for i in entries:
+            self.ids[i] = 0
+            self.open[i] = ("no_parent", [])
+
+    def link(self, i: int) -> Link:
+        """One answer as it is kept."""
+        if i in self.open:
+            return _open(self.column, i, *self.open[i])
+        method = METHODS[self.methods[i]]
+        return Link(text=self.column.texts[i], id=int(self.ids[i]), method=method, confidence=CONFIDENCE[method])
+
+
+def resolve(column: ReferenceColumn, index: ParentIndex) -> Resolved:
+    """Answers a whole column at once; only what is not plain (namesakes, typing errors ...) is looked at one by one."""
+    count = len(column.texts)
+    answers = Resolved(column, np.zeros(count, np.uint64), np.zeros(count, np.uint8), {})
     if index.is_empty:
-        return [_open(column, i, "unresolved", []) for i in range(len(exact))]
-    found = _Found(
-        exact=_lists(index, np.where(by == BY_NAME, np.uint64(0), exact)),
-        names=_lists(index, names),
-        evidence=_evidence(index, column.evidence),
-    )
-    return [_resolve_one(column, i, int(by[i]), found, index) for i in range(len(exact))]
+        answers.open = {i: ("unresolved", []) for i in range(count)}
+        return answers
+    by = np.frombuffer(column.by, "<u1")
+    exact = _Pairs(index, np.where(by == BY_NAME, np.uint64(0), np.frombuffer(column.exact, "<u8")))
+    names = _Pairs(index, np.frombuffer(column.names, "<u8"))
+    evidence = _evidence(index, column.evidence)
+    is_plain = exact.counts == 1
+    answers.ids[is_plain] = exact.first(is_plain)
+    answers.methods[is_plain] = by[is_plain]
+    one_name = (by == BY_NAME) & (names.counts == 1)
+    candidates = np.zeros(count, np.uint64)
+    candidates[one_name] = names.first(one_name)
+    supported = np.zeros(count, np.bool_)
+    supported[evidence.owners[evidence.ids == candidates[evidence.owners]]] = True
+    for wanted, method in (
+        (one_name & supported, "name_with_evidence"),
+        (one_name & (evidence.counts == 0), "name"),
+    ):
+        answers.ids[wanted] = candidates[wanted]
+        answers.methods[wanted] = METHODS.index(method)
+    rest = np.flatnonzero(answers.ids == 0)
+    nameless = rest[(by[rest] == BY_NAME) & (names.counts[rest] == 0)].tolist()
+    found = _Found(exact, names, evidence, _similar(column, nameless, index))
+    for i in rest.tolist():
+        _settle(answers, i, _resolve_one(i, int(by[i]), found))
+    return answers
 
 
-class _Found(msgspec.Struct, frozen=True):
-    exact: dict[int, list[int]]
-    names: dict[int, list[int]]
-    evidence: dict[int, set[int]]
+def _settle(answers: Resolved, i: int, answer: _Answer) -> None:
+    if isinstance(answer, _Linked):
+        answers.ids[i] = answer.id
+        answers.methods[i] = METHODS.index(answer.method)
+    else:
+        answers.open[i] = (answer.status, answer.candidates)
 
 
-def _lists(index: ParentIndex, hashes: NDArray[np.uint64]) -> dict[int, list[int]]:
-    """Entry -> ids found by its hash; entries without any are absent."""
-    owners, ids = index.pairs(hashes)
-    found: dict[int, list[int]] = {}
-    for owner, id_ in zip(owners.tolist(), ids.tolist(), strict=True):
-        found.setdefault(owner, []).append(id_)
-    return found
+class _Pairs:
+    """Records found per entry, as pairs sorted by entry."""
+
+    def __init__(self, index: ParentIndex, hashes: U64, entries: NDArray[np.int64] | None = None) -> None:
+        """One hash per entry; with `entries` any number of hashes, each of the entry it names, entries ascending."""
+        owners, ids = index.pairs(hashes)
+        size = len(hashes)
+        if entries is not None:
+            owners, ids = _distinct(entries[owners], ids)
+            size = int(entries[-1]) + 1 if len(entries) else 0
+        self.owners, self.ids = owners, ids
+        self.pad(size)
+
+    def pad(self, size: int) -> None:
+        """Counts for `size` entries: the last ones may have nothing."""
+        self.counts = np.bincount(self.owners, minlength=size)
+        self._starts = np.cumsum(self.counts) - self.counts
+
+    def first(self, wanted: NDArray[np.bool_]) -> U64:
+        """The first record of each wanted entry; each must have one."""
+        chosen: U64 = self.ids[self._starts[wanted]]
+        return chosen
+
+    def of(self, entry: int) -> list[int]:
+        """The records of one entry, ascending."""
+        start = int(self._starts[entry])
+        found: list[int] = self.ids[start : start + int(self.counts[entry])].tolist()
+        return found
 
 
-def _evidence(index: ParentIndex, evidence: Sequence[Sequence[int]]) -> dict[int, set[int]]:
-    """Entry -> ids that any of its further facts points to."""
-    sizes = [len(keys) for keys in evidence]
-    if not any(sizes):
-        return {}
-    entries = np.repeat(np.arange(len(sizes)), sizes)
-    owners, ids = index.pairs(np.array([key for keys in evidence for key in keys], np.uint64))
-    found: dict[int, set[int]] = {}
-    for entry, id_ in zip(entries[owners].tolist(), ids.tolist(), strict=True):
-        found.setdefault(entry, set()).add(id_)
-    return found
+def _distinct(owners: NDArray[np.int64], ids: U64) -> tuple[NDArray[np.int64], U64]:
+    order = np.lexsort((ids, owners))
+    owners, ids = owners[order], ids[order]
+    keep = np.ones(len(owners), np.bool_)
+    keep[1:] = (owners[1:] != owners[:-1]) | (ids[1:] != ids[:-1])
+    return owners[keep], ids[keep]
 
 
-def _resolve_one(column: ReferenceColumn, i: int, by: int, found: _Found, index: ParentIndex) -> Link:
-    evidence = found.evidence.get(i, frozenset())
+def _evidence(index: ParentIndex, evidence: Sequence[Sequence[int]]) -> _Pairs:
+    """Entry -> records that any of its further facts points to."""
+    sizes = np.fromiter(map(len, evidence), np.int64, len(evidence))
+    hashes = np.fromiter(chain.from_iterable(evidence), np.uint64, int(sizes.sum()))
+    pairs = _Pairs(index, hashes, np.repeat(np.arange(len(sizes)), sizes))
+    pairs.pad(len(sizes))
+    return pairs
+
+
+@dataclass(frozen=True)
+class _Found:
+    exact: _Pairs
+    names: _Pairs
+    evidence: _Pairs
+    similar: dict[int, tuple[Method, list[int]]]
+    """Entry -> records that nearly go by the name, and how nearly."""
+
+
+class _Linked(NamedTuple):
+    id: int
+    method: Method
+
+
+class _Open(NamedTuple):
+    status: Status
+    candidates: list[int]
+
+
+_Answer = _Linked | _Open
+
+
+def _resolve_one(i: int, by: int, found: _Found) -> _Answer:
+    evidence = frozenset(found.evidence.of(i))
+    names = found.names.of(i)
     if by != BY_NAME:
-        ids = found.exact.get(i, [])
-        if len(ids) == 1:
-            return _link(column, i, ids[0], _BY[by])
-        if len(ids) > 1:
-            return _among(column, i, ids, evidence, _BY[by])
+        if ids := found.exact.of(i):
+            return _among(ids, evidence, METHODS[by])
         # An id that is nowhere: a name alone could mean another one of that name, so only evidence may decide.
-        confirmed = [id_ for id_ in found.names.get(i, []) if id_ in evidence]
+        confirmed = [id_ for id_ in names if id_ in evidence]
         if len(confirmed) == 1:
-            return _link(column, i, confirmed[0], "name_with_evidence")
-        return _open(column, i, "no_parent", confirmed)
-    ids = found.names.get(i, [])
-    if ids:
-        return _by_name(column, i, ids, evidence, "name")
-    if not column.normalised[i]:
-        return _by_evidence(column, i, evidence)
-    similar = _similar(column.parent, column.normalised[i], index)
-    if similar is not None:
-        method, ids = similar
-        return _by_name(column, i, ids, evidence, method)
-    return _by_evidence(column, i, evidence)
+            return _Linked(confirmed[0], "name_with_evidence")
+        return _Open("no_parent", confirmed)
+    if names:
+        return _by_name(names, evidence, "name")
+    if i in found.similar:
+        method, ids = found.similar[i]
+        return _by_name(ids, evidence, method)
+    # Nobody goes by the name. Somebody with that e-mail or phone is a candidate, no more: households share them.
+    return _Open("ambiguous" if evidence else "no_parent", sorted(evidence))
 
 
-def _by_name(
-    column: ReferenceColumn, i: int, ids: Sequence[int], evidence: set[int] | frozenset[int], method: Method
-) -> Link:
+def _by_name(ids: Sequence[int], evidence: frozenset[int], method: Method) -> _Answer:
     """Among records that go by the name (exactly, nearly, or inside a longer text)."""
     confirmed = [id_ for id_ in ids if id_ in evidence]
     if len(confirmed) == 1:
-        return _link(column, i, confirmed[0], _WITH_EVIDENCE[method])
+        return _Linked(confirmed[0], _WITH_EVIDENCE[method])
     if len(ids) == 1 and not evidence:
-        return _link(column, i, ids[0], method)
+        return _Linked(ids[0], method)
     # Namesakes, or a name that says one and an e-mail that says another.
-    return _open(column, i, "ambiguous", [*ids, *sorted(set(evidence) - set(ids))])
+    return _Open("ambiguous", [*ids, *sorted(evidence - set(ids))])
 
 
 _WITH_EVIDENCE: dict[Method, Method] = {
@@ -163,49 +252,58 @@ _WITH_EVIDENCE: dict[Method, Method] = {
 }
 
 
-def _among(
-    column: ReferenceColumn, i: int, ids: Sequence[int], evidence: set[int] | frozenset[int], method: Method
-) -> Link:
+def _among(ids: Sequence[int], evidence: frozenset[int], method: Method) -> _Answer:
     """Several records share the id, number, e-mail or phone: only evidence may decide."""
     confirmed = [id_ for id_ in ids if id_ in evidence]
     if len(confirmed) == 1:
-        return _link(column, i, confirmed[0], method)
-    return _open(column, i, "ambiguous", ids)
+        return _Linked(confirmed[0], method)
+    return _Open("ambiguous", list(ids))
 
 
-def _by_evidence(column: ReferenceColumn, i: int, evidence: set[int] | frozenset[int]) -> Link:
-    """Nobody goes by the name. Somebody with that e-mail or phone is a candidate, no more: households share them."""
-    return _open(column, i, "ambiguous" if evidence else "no_parent", sorted(evidence))
+def _similar(
+    column: ReferenceColumn, entries: Sequence[int], index: ParentIndex
+) -> dict[int, tuple[Method, list[int]]]:
+    """Entries with records whose name is inside their text ('Smith HVAC Repair'), else one letter away from it.
+
+    All entries are looked up together, stage by stage; an entry is out of it with the first stage that finds any.
+    """
+    found: dict[int, tuple[Method, list[int]]] = {}
+    for method, hashes_of in _SIMILAR_STAGES:
+        asked = [
+            (i, hashes) for i in entries if i not in found and len(hashes := hashes_of(column.parent, column.normalised[i]))
+        ]
+        if not asked:
+            continue
+        owners = np.repeat([i for i, _ in asked], [len(hashes) for _, hashes in asked])
+        pairs = _Pairs(index, np.concatenate([hashes for _, hashes in asked]), owners)
+        for i in np.unique(pairs.owners).tolist():
+            found[i] = (method, pairs.of(i))
+    return found
 
 
-def _similar(parent: str, normalised: str, index: ParentIndex) -> tuple[Method, list[int]] | None:
-    """Records whose name is inside the text ('Smith HVAC Repair'), or one letter away from it."""
-    hashes = _similar_hashes(parent, normalised)
-    for method, keys in hashes:
-        ids = np.unique(index.pairs(keys)[1]).tolist()
-        if ids:
-            return method, ids
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _similar_hashes(parent: str, normalised: str) -> tuple[tuple[Method, NDArray[np.uint64]], ...]:
-    name_salt, core_salt = salt_of(parent, LinkKind.NAME), salt_of(parent, LinkKind.CORE_NAME)
-    stages: list[tuple[Method, NDArray[np.uint64]]] = []
+def _inside(parent: str, normalised: str) -> U64:
+    """The name without the words of the trades, on either side."""
     core = core_name(normalised)
-    inside = [hash_texts([normalised], core_salt)]
-    if core:
-        inside += [hash_texts([core], name_salt), hash_texts([core], core_salt)]
-    stages.append(("name_in_text", np.concatenate(inside)))
-    if len(normalised) >= _SIMILAR_LETTERS_MIN:
-        stages.append(("similar_name", near_hashes(normalised, name_salt)))
-    if core and len(core) >= _SIMILAR_LETTERS_MIN:
-        stages.append(("similar_name", near_hashes(core, name_salt)))
-    return tuple(stages)
+    return np.concatenate(
+        [
+            hash_texts([normalised, core], salt_of(parent, LinkKind.CORE_NAME)),
+            hash_texts([core], salt_of(parent, LinkKind.NAME)),
+        ]
+    )
 
 
-def _link(column: ReferenceColumn, i: int, id_: int, method: Method) -> Link:
-    return Link(text=column.texts[i], id=id_, method=method, confidence=CONFIDENCE[method])
+@lru_cache(maxsize=1024)
+def _near(parent: str, normalised: str) -> U64:
+    if len(normalised) < _SIMILAR_LETTERS_MIN:
+        return np.zeros(0, np.uint64)
+    return near_hashes(normalised, salt_of(parent, LinkKind.NAME))
+
+
+_SIMILAR_STAGES: tuple[tuple[Method, Callable[[str, str], U64]], ...] = (
+    ("name_in_text", _inside),
+    ("similar_name", _near),
+    ("similar_name", lambda parent, normalised: _near(parent, core_name(normalised))),
+)
 
 
 def _open(column: ReferenceColumn, i: int, status: Status, candidates: Sequence[int]) -> Link:

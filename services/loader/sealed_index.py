@@ -118,11 +118,16 @@ class SealedIndex:
     def pairs(self, column: str, hashes: U64) -> tuple[I64, U64]:
         """(index into `hashes`, record id) for every record with one of the hashes; `column` is natural or link."""
         sorted_hashes, slots = self[f"{column}_hash"], self[f"{column}_slot"]
-        left = np.searchsorted(sorted_hashes, hashes, "left")
-        right = np.searchsorted(sorted_hashes, hashes, "right")
-        right[hashes == 0] = left[hashes == 0]
-        owners, places = expand(left, right)
-        return owners, self.ids(slots[places])
+        if not len(sorted_hashes):
+            return np.zeros(0, np.int64), np.zeros(0, np.uint64)
+        left = np.searchsorted(sorted_hashes, hashes)
+        # Most hashes asked for are not there (above all the near ones): only what was found is searched to its end.
+        found = np.flatnonzero(
+            (sorted_hashes[np.minimum(left, len(sorted_hashes) - 1)] == hashes) & (hashes != 0)
+        )
+        right = np.searchsorted(sorted_hashes, hashes[found], "right")
+        owners, places = expand(left[found], right)
+        return found[owners], self.ids(slots[places])
 
 
 def expand(left: I64, right: I64) -> tuple[I64, I64]:

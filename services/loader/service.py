@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.loader.api import make_router
-from services.loader.handlers import LoaderHandlers
+from services.loader.handlers import PAGE_RECORDS, LoaderHandlers
 from shared.catalog import Catalog
 from shared.messages.envelope import Clock
 from shared.messages.topics import (
@@ -27,10 +27,19 @@ _UNTIL_IT_WORKS = RetryPolicy(attempts_max=None, pauses_max=None)
 
 
 def make_loader(
-    *, staging: StagingStore, records: RecordStore, files: Files, workers: WorkerPool, clock: Clock, catalog: Catalog
+    *,
+    staging: StagingStore,
+    records: RecordStore,
+    files: Files,
+    workers: WorkerPool,
+    clock: Clock,
+    catalog: Catalog,
+    page_records: int = PAGE_RECORDS,
 ) -> Service:
     """Loader over its stores."""
-    handlers = LoaderHandlers(staging=staging, records=records, files=files, workers=workers, clock=clock)
+    handlers = LoaderHandlers(
+        staging=staging, records=records, files=files, workers=workers, clock=clock, page_records=page_records
+    )
     return Service(
         name=NAME,
         routes=[

@@ -174,7 +174,7 @@ _ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz ", np.uint8).astype(np.ui
 
 
 def near_hashes(text: str, salt: int) -> U64:
-    """Hashes of every text one error away: a letter missing, too many, wrong, or two neighbours swapped."""
+    """Hashes of every text one error away: a letter missing, too many, wrong, or two neighbours swapped; with repeats."""
     codes = np.frombuffer(text.encode("utf-8", "surrogatepass")[:TEXT_BYTES_MAX], np.uint8).astype(np.uint64)
     codes += np.uint64(1)
     n = codes.size
@@ -189,7 +189,7 @@ def near_hashes(text: str, salt: int) -> U64:
     changed = ((total - terms)[:, None] + _ALPHABET[None, :] * _POWERS[:n, None]).ravel()
     shifted = before + after * np.uint64(_BASE)  # a gap of one place in front of i
     inserted = (shifted[:, None] + _ALPHABET[None, :] * _POWERS[: n + 1, None]).ravel()
-    return np.unique(_mix(np.concatenate((deleted, swapped, changed, inserted)), salt))
+    return _mix(np.concatenate((deleted, swapped, changed, inserted)), salt)
 
 
 def link_keys(entity: str, kind: LinkKind, texts: Sequence[str], label: str = "") -> U64:
