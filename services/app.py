@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import secrets
 import time
@@ -16,12 +14,14 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.analyze.service import make_analyze
+from services.data_directory import DataDirectory
+from services.health import make_health_router
 from services.ingest.service import WINDOW_BATCHES, make_ingest
+from services.loader.handlers import PAGE_RECORDS
 from services.loader.service import make_loader
 from services.mapper.service import make_mapper
 from services.status.service import make_status
 from shared.catalog import load_catalog
-from shared.errors import ConfigurationError
 from shared.http.application import create_app
 from shared.http.idempotency import Idempotency
 from shared.http.settings import HttpSettings
@@ -38,6 +38,8 @@ from shared.storage.records import SqliteRecordStore
 from shared.storage.sqlite import SqliteDatabase
 from shared.storage.staging import SqliteStagingStore
 
+__all__ = ["DataDirectory", "Hub", "embedded_hub"]
+
 TITLE = "migration-hub"
 
 
@@ -52,61 +54,6 @@ class Hub:
     local_token: str
     first_token: NewToken | None
     """The first owner token, on the very first start only; it is shown once."""
-
-
-class DataDirectory:
-    """The folder of an embedded hub and its lock, held while a process runs it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock: int | None = None
-
-    @property
-    def server_file(self) -> Path:
-        """Where the process that holds the lock says how to reach it."""
-        return self.path / "server.json"
-
-    def acquire(self) -> bool:
-        """Takes the lock; False where another process runs the hub on this folder."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The data directory {self.path} cannot be made: {error.strerror}.",
-                next_step="Choose another one with --data-dir.",
-            ) from error
-        # O_CLOEXEC: worker processes must not inherit the lock, or it would outlive a killed parent.
-        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return False
-        self._lock = lock
-        self.server_file.unlink(missing_ok=True)
-        return True
-
-    def announce(self, url: str, token: str) -> None:
-        """Tells commands of the same user how to reach this process."""
-        temporary = self.path / f"server.json.{os.getpid()}"
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump({"url": url, "token": token, "pid": os.getpid()}, file)
-        temporary.replace(self.server_file)
-
-    def server(self) -> tuple[str, str] | None:
-        """(address, token) of the process that holds the lock; None while it does not say."""
-        try:
-            known = json.loads(self.server_file.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        return known["url"], known["token"]
-
-    def release(self) -> None:
-        """Gives the lock back."""
-        if self._lock is not None:
-            self.server_file.unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = None
 
 
 class _LocalVerifier:
@@ -135,9 +82,14 @@ async def embedded_hub(
     workers: int | None = None,
     window: int = WINDOW_BATCHES,
     loaders: int = 1,
+    page_records: int = PAGE_RECORDS,
     runtime: Runtime | None = None,
+    show_first_token: bool = True,
 ) -> AsyncIterator[Hub]:
-    """All services on a data directory whose lock the caller holds. `runtime` replaces the embedded log in tests."""
+    """All services on a data directory whose lock the caller holds. `runtime` replaces the embedded log in tests.
+
+    The first owner token can be read once only, so it is not made where nobody would show it (`show_first_token`).
+    """
     catalog = load_catalog()
     async with AsyncExitStack() as stack:
         store = SqliteDatabase(data_directory / "store.db")
@@ -157,14 +109,20 @@ async def embedded_hub(
         files = DirectoryFiles(data_directory / "files")
         pool = await stack.enter_async_context(WorkerPool(workers or worker_count()))
         tokens = TokenStore(documents)
-        first_token = await tokens.first_start()
+        first_token = await tokens.first_start() if show_first_token else None
         runtime = runtime or EmbeddedRuntime(data_directory / "log.db", clock=clock)
         outbox = Outbox(documents, runtime)
         services: list[tuple[Service, int]] = [
             (make_status(store=outcomes, files=files, workers=pool, clock=clock, catalog=catalog), 1),
             (
                 make_loader(
-                    staging=staging, records=records, files=files, workers=pool, clock=clock, catalog=catalog
+                    staging=staging,
+                    records=records,
+                    files=files,
+                    workers=pool,
+                    clock=clock,
+                    catalog=catalog,
+                    page_records=page_records,
                 ),
                 loaders,
             ),
@@ -191,7 +149,10 @@ async def embedded_hub(
         await idempotency.purge()
         app = create_app(
             TITLE,
-            [service.router for service, _ in reversed(services) if service.router is not None],
+            [
+                *(service.router for service, _ in reversed(services) if service.router is not None),
+                make_health_router(runtime),
+            ],
             version=version("migration-hub"),
             verifier=_LocalVerifier(tokens, local_token),
             idempotency=idempotency,

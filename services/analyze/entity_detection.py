@@ -12,6 +12,7 @@ from services.analyze.profiles import profile_columns
 from services.analyze.relations import find_relations
 from shared.catalog.confidence import calibrated
 from shared.catalog.evidence import Evidence, FieldScore, load_evidence
+from shared.catalog.lexicon import is_custom_field, spelling
 from shared.catalog.model import EntityType
 from shared.messages.analysis import Alternative, ColumnProfile, Detection, Relation, SampledFile
 
@@ -24,6 +25,8 @@ FIRST_COLUMN_BONUS = 0.35
 SUBJECT_BONUS = 0.25
 MISSING_REQUIRED = 1.1
 ALTERNATIVE_MIN = 0.03
+OF_THE_EXPORT_MIN = 0.8
+"""Share of a file's headers that must be those of a known export before the file is said to come from its platform."""
 
 # Where two entity types explain the columns equally well: the one with fewer fields of its own needs less to be there.
 PRIOR = {"customers": 0.2, "jobs": 0.1, "invoices": 0.1}
@@ -58,7 +61,7 @@ def _detect_one(file: SampledFile, columns: list[ColumnProfile], evidence: Evide
     named = evidence.lexicon.named_in(file.file)
     explained = [_explain(entity, columns, evidence) for entity in evidence.catalog.detectable()]
     scores = {e.entity: e.score + NAME_BONUS * named.get(e.entity, 0.0) for e in explained}
-    platform, platform_entity = _platform(file.headers, evidence)
+    platform, platform_entity = _platform(file.headers, evidence), _known_layout(file.headers, evidence)
     if platform_entity is not None:
         scores[platform_entity] += 2.0
     none, none_score = _none_of_these(file, columns, evidence)
@@ -140,16 +143,29 @@ def _chances(scores: dict[str, float]) -> dict[str, float]:
     return {entity: weight / total for entity, weight in weights.items()}
 
 
-def _platform(headers: Sequence[str], evidence: Evidence) -> tuple[str | None, str | None]:
+def _known_layout(headers: Sequence[str], evidence: Evidence) -> str | None:
+    """The entity type of the known export whose columns, by their meaning, are those of the file."""
     words = {evidence.lexicon.tokens(header) for header in headers if header}
-    best: tuple[float, str, str] | None = None
+    best: tuple[float, str] | None = None
     for known in evidence.lexicon.platforms:
         hits = len(words & known.headers)
         if hits >= known.at_least and (hits >= 0.5 * len(words) or hits >= 0.75 * len(known.headers)):
             share = hits / len(known.headers)
             if best is None or share > best[0]:
-                best = (share, known.platform, known.entity)
-    return (best[1], best[2]) if best else (None, None)
+                best = (share, known.entity)
+    return best[1] if best else None
+
+
+def _platform(headers: Sequence[str], evidence: Evidence) -> str | None:
+    """The platform whose export has these headers, letter by letter. It names the namespace of ids: no guess."""
+    spelled = {spelling(header) for header in headers if header and not is_custom_field(header)}
+    found: dict[str, float] = {}
+    for known in evidence.lexicon.platforms:
+        hits = len(spelled & known.spelled)
+        of_the_export = len(spelled & (known.spelled | known.also))
+        if hits >= known.at_least and of_the_export >= OF_THE_EXPORT_MIN * len(spelled):
+            found[known.platform] = max(found.get(known.platform, 0.0), of_the_export / len(spelled))
+    return max(found, key=lambda platform: (found[platform], platform)) if found else None
 
 
 # ---- none of these --------------------------------------------------------------------------------------------

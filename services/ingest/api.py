@@ -19,7 +19,7 @@ from shared.http.auth import Admin, Viewer
 from shared.http.bodies import upload_chunks
 from shared.http.idempotency import Answer
 from shared.http.pagination import Page, Paging
-from shared.messages.control import RunState
+from shared.messages.control import ENDED, RunState
 from shared.messages.landing import LandedFile
 from shared.security.principal import LOCAL_TOKEN_ID, Principal
 
@@ -66,6 +66,8 @@ class SessionView(BaseModel):
     files: list[FileView]
     sampled_version: int
     mapping_approved: bool
+    mapping_version: int | None
+    """Number of the approved mapping."""
     runs: list[int]
     audit: list[AuditLine]
 
@@ -249,7 +251,8 @@ def make_router(sessions: Sessions, runs: Runs, starter: RunStarter) -> APIRoute
         """Runs of the account: the one that holds it, or the latest hundred."""
         page = await runs.documents.find(RUNS, account=principal.account, newest_first=True, limit=100)
         found = [Run.model_validate_json(document.body) for document in page.documents]
-        return [_run_view(run) for run in found if state == "all" or not run.freed]
+        running = await runs.running(principal.account)
+        return [_run_view(run) for run in found if state == "all" or run.run == running]
 
     @router.get("/sessions/{session_id}/runs/{run_id}")
     async def get_run(principal: Viewer, session_id: str, run_id: int) -> RunView:
@@ -260,8 +263,10 @@ def make_router(sessions: Sessions, runs: Runs, starter: RunStarter) -> APIRoute
     async def control(
         principal: Admin, session_id: str, run_id: int, action: Literal["pause", "resume", "cancel"]
     ) -> RunView:
-        """Pauses, resumes or cancels a run."""
-        await _run(principal, session_id, run_id)
+        """Pauses or cancels a run, or goes on with it after a pause or a crash."""
+        run = await _run(principal, session_id, run_id)
+        if action == "resume" and run.state not in ENDED:
+            await runs.start(run_id)  # one that was made and not started before a crash
         await {"pause": runs.pause, "resume": runs.resume, "cancel": runs.cancel}[action](run_id)
         return _run_view(await runs.get(run_id))
 
@@ -304,17 +309,18 @@ def _file_view(file: SessionFile) -> FileView:
 
 
 def _session_view(session: Session) -> SessionView:
-    fields = session.model_dump(include=set(SessionView.model_fields) - {"files", "options", "audit"})
+    apart = {"files", "options", "audit", "mapping_version"}
+    fields = session.model_dump(include=set(SessionView.model_fields) - apart)
     return SessionView(
         **fields,
         options=session.options,
         audit=session.audit,
         files=[_file_view(file) for file in session.files],
         mapping_approved=session.mapping is not None,
+        mapping_version=session.mapping.mapping_version if session.mapping else None,
     )
 
 
 def _run_view(run: Run) -> RunView:
     fields = run.model_dump(include=set(RunView.model_fields) - {"step", "closed"})
     return RunView(**fields, step=run.step_name, closed=run.freed)
-

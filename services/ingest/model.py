@@ -29,6 +29,10 @@ class SessionOptions(BaseModel):
     """File name -> entity type set by hand."""
     mapping: dict[str, Any] | None = None
     """A mapping document given by hand."""
+    uploads: list[str] = Field(default_factory=list, max_length=1_000)
+    """Files that a command line is about to upload, as paths of its own machine: a resume sends what is missing."""
+    auto_approve: bool = False
+    """The mapping need not be shown to anybody before it is run."""
     region: str = "US"
 
 
@@ -121,6 +125,8 @@ class Run(BaseModel):
     actor: str = ""
     freed: bool = False
     only_batches: list[int] | None = None
+    parents_missing: bool = False
+    """Whether a batch of a finished step was given up: parents that the seal knows may not be stored."""
     failed_batches: list[int] = Field(default_factory=list)
     """Batches that were given up; `hub resume --failed` runs them again."""
 

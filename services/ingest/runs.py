@@ -64,7 +64,17 @@ class Runs:
         return Run.model_validate_json(document.body), document.revision
 
     async def create(self, run: Run) -> None:
-        """Stores a new run; it does nothing until it is started."""
+        """Stores a new run; it does nothing until it is started.
+
+        One that a start which died left under its number is replaced. ConflictError where it has gone on meanwhile.
+        """
+        left = await self.documents.get(RUNS, str(run.run))
+        if left and (Run.model_validate_json(left.body).sequence > 1 or await self.running(run.account) == run.run):
+            raise ConflictError(
+                f"Run {run.run} was started by another call at the same moment.",
+                next_step="Look at the session's runs: it is there. Nothing was started twice.",
+                code="run_active",
+            )
         if run.planned["validating"] == 0:  # nothing but header rows: there is nothing to wait for
             run.sealing = True
             run.loads = await self._save_load_list(run)
@@ -73,9 +83,13 @@ class Runs:
             str(run.run),
             run.model_dump_json().encode(),
             account=run.account,
-            expected_revision=0,
+            expected_revision=left.revision if left else 0,
             order=f"{run.run:012d}",
         )
+
+    async def withdraw(self, run_id: int) -> None:
+        """Forgets a run that was made and could not be started."""
+        await self.documents.delete(RUNS, str(run_id))
 
     async def _change(
         self, run_id: int, change: Callable[[Run], Awaitable[Sequence[Outgoing] | None]], *, publish: bool
@@ -134,16 +148,28 @@ class Runs:
         _check_free(lease, run_id)
         if lease.running == run_id:
             return
+        # Read after the lease: a run gives it back only after its end is stored, and must not take it again.
+        run, _ = await self._with_revision(run_id)
+        if run.state in ENDED:
+            return
         lease = AccountLease(account=run.account, running=run.run, session=run.session)
         messages = [self._changed(run), *await self._begin(run)]
-        await self.outbox.put(
-            ACCOUNTS,
-            run.account,
-            lease.model_dump_json().encode(),
-            account=run.account,
-            expected_revision=revision,
-            messages=messages,
-        )
+        try:
+            await self.outbox.put(
+                ACCOUNTS,
+                run.account,
+                lease.model_dump_json().encode(),
+                account=run.account,
+                expected_revision=revision,
+                messages=messages,
+            )
+        except ConflictError:
+            if await self.running(run.account) != run_id:  # else somebody else has started this very run
+                raise
+
+    async def running(self, account: str) -> int | None:
+        """The run that holds the account."""
+        return (await self._lease(account))[0].running
 
     async def check_free(self, account: str) -> None:
         """ConflictError where a run holds the account."""
@@ -193,6 +219,8 @@ class Runs:
             if run.cancelled:
                 return await self._advance(run)
             return [await self._seal_request(run)]
+        answers = [json.loads(payload) for _, payload in await self.progress.payloads(run.run, run.step)]
+        run.parents_missing |= any(answer.get("decision", "load") != "load" for answer in answers)
         return await self._advance(run)
 
     async def _save_load_list(self, run: Run) -> str:
@@ -395,6 +423,7 @@ class Runs:
             seal=run.seal or "",
             cancelled=run.cancelled,
             dry_run=run.dry_run,
+            parents_missing=run.parents_missing,
         )
         return _outgoing(topics.LOAD_REQUESTED, message, run, batch)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 
 from services.ingest.api import make_router
@@ -12,7 +13,8 @@ from services.ingest.runs import Runs
 from services.ingest.sessions import Sessions
 from services.ingest.starting import RunStarter
 from shared.catalog import Catalog
-from shared.messages.envelope import Clock
+from shared.errors import ConflictError, RetryableError
+from shared.messages.envelope import Clock, Topic
 from shared.messages.topics import (
     BATCH_LOADED,
     BATCH_STAGED,
@@ -23,7 +25,7 @@ from shared.messages.topics import (
     SEAL_COMPLETED,
     consumer_group,
 )
-from shared.runtime import RetryPolicy, Route, Service, WorkerPool
+from shared.runtime import Handler, RetryPolicy, Route, Service, WorkerPool
 from shared.runtime.outbox import Outbox
 from shared.storage.documents import Documents
 from shared.storage.files import Files
@@ -31,8 +33,8 @@ from shared.storage.progress import ProgressStore
 
 NAME = "ingest"
 
-# Sixteen batches keep both cores busy with eight in a consumer's turn, and are at most 16 MiB of text under way.
-WINDOW_BATCHES = 16
+# Two turns of a consumer (16 messages): while one is committed the next one is worked on. At most 16 MiB of text.
+WINDOW_BATCHES = 32
 
 SWEEP_SECONDS = 10.0
 REPAIR_FIRST_SECONDS = 60.0
@@ -57,17 +59,23 @@ def make_ingest(
     sessions = Sessions(documents=documents, outbox=outbox, files=files, workers=workers, clock=clock)
     starter = RunStarter(sessions=sessions, runs=runs, catalog=catalog, window=window)
     handlers = IngestHandlers(runs=runs, sessions=sessions)
-    caretaker = Caretaker(runs, sessions, outbox)
+    caretaker = Caretaker(runs, sessions, starter, outbox)
 
-    def route(topic, handler, **options):  # type: ignore[no-untyped-def]
-        return Route(topic, handler, consumer_group(NAME, topic), retry=_UNTIL_IT_WORKS, **options)
+    def route(topic: Topic, handler: Handler, fail_point: str | None = None) -> Route:
+        return Route(
+            topic,
+            handler,
+            consumer_group(NAME, topic),
+            retry=_UNTIL_IT_WORKS,
+            fail_point_before_commit=fail_point,
+        )
 
     return Service(
         name=NAME,
         routes=[
-            route(BATCH_STAGED, handlers.staged, fail_point_before_commit="ingest.batch_released_not_committed"),
+            route(BATCH_STAGED, handlers.staged, "ingest.batch_released_not_committed"),
             route(SEAL_COMPLETED, handlers.sealed),
-            route(BATCH_LOADED, handlers.loaded, fail_point_before_commit="ingest.batch_released_not_committed"),
+            route(BATCH_LOADED, handlers.loaded, "ingest.batch_released_not_committed"),
             route(FINALIZE_PLANNED, handlers.pages_planned),
             route(REFERENCES_SETTLED, handlers.settled),
             route(RUN_CLOSED, handlers.closed),
@@ -85,6 +93,7 @@ class Caretaker:
 
     runs: Runs
     sessions: Sessions
+    starter: RunStarter
     outbox: Outbox
     _task: asyncio.Task[None] | None = None
     _seen: dict[int, tuple[int, int, float]] = field(default_factory=dict)
@@ -103,16 +112,20 @@ class Caretaker:
         await self.sessions.stop()
 
     async def _work(self) -> None:
-        await self.outbox.sweep(0.0)
+        # A busy store passes, and who was quicker did the work: the next round tries again.
+        with contextlib.suppress(RetryableError, ConflictError):
+            await self.outbox.sweep(0.0)
+            await self.starter.start_left()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            await self.outbox.sweep()
-            await self._repair()
+            with contextlib.suppress(RetryableError, ConflictError):
+                await self.outbox.sweep()
+                await self._repair()
 
     async def _repair(self) -> None:
         page = await self.runs.documents.find(RUNS, newest_first=True, limit=100)
         for run in (Run.model_validate_json(document.body) for document in page.documents):
-            if run.freed or run.paused:
+            if run.freed or run.paused or await self.runs.running(run.account) != run.run:
                 self._seen.pop(run.run, None)
                 continue
             news = (run.sequence, await self.runs.progress.count(run.run, run.step))

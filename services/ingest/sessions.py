@@ -29,7 +29,7 @@ from shared.runtime import fail_point
 from shared.runtime.outbox import Outbox
 from shared.runtime.workers import WorkerPool
 from shared.storage.documents import Documents
-from shared.storage.files import Files, FileRef
+from shared.storage.files import FileRef, Files
 
 _TRIES_AGAINST_OTHER_WRITERS = 8
 LOCAL_FILE_BYTES_MAX = 2 * 1024**3
@@ -154,6 +154,8 @@ class Sessions:
             if file is None:
                 raise NotFoundError(f"The session has no file {file_id}.")
             session.files.remove(file)
+            if file.sha256 is not None:
+                _leave_out_copies(session, file.sha256)
             _moved_on(session)
             session.audit.append(AuditLine(at=self.clock(), actor=actor, action=f"removed file {file.name}"))
             return []
@@ -209,12 +211,9 @@ class Sessions:
             stored = session.file(file.id)
             if stored is None:
                 return None  # removed meanwhile
-            original = next((f for f in session.usable_files() if f.sha256 == ref.sha256 and f.id != file.id), None)
-            stored.state = "duplicate" if original else "landed"
-            stored.duplicate_of = original.name if original else None
-            stored.sha256, stored.size_bytes, stored.landed = ref.sha256, ref.size, index.sha256
+            stored.state, stored.sha256, stored.size_bytes, stored.landed = "landed", ref.sha256, ref.size, index.sha256
             stored.records, stored.left_out = landed.records, landed.left_out_total
-            if not original:
+            if _leave_out_copies(session, ref.sha256) is stored:
                 _moved_on(session)
             return []
 
@@ -295,6 +294,16 @@ class Sessions:
             return []
 
         await self.change(session_id, approve)
+
+
+def _leave_out_copies(session: Session, sha256: str) -> SessionFile | None:
+    """Keeps one of the files with this content and returns it: the first by name, whichever was read first."""
+    same = [file for file in session.files if file.sha256 == sha256 and file.state in ("landed", "duplicate")]
+    original = min(same, key=lambda file: file.name, default=None)
+    for file in same:
+        file.state = "landed" if file is original else "duplicate"
+        file.duplicate_of = original.name if original and file is not original else None
+    return original
 
 
 def _moved_on(session: Session) -> None:

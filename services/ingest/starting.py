@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from services.ingest.model import COUNTERS, AuditLine, Run, Session
+from services.ingest.model import COUNTERS, RUNS, AuditLine, Run, Session
 from services.ingest.planning import make_plan, steps_of
 from services.ingest.runs import Runs
 from services.ingest.sessions import Sessions
@@ -54,7 +54,7 @@ class RunStarter:
             return unfinished
         await self.runs.check_free(account)
         only = None if failed_of is None else await self._failed_batches(account, session, failed_of)
-        number = await self._next_number()
+        number = await self._next_number(session)
         plan = await self._plan(session, number, kind, only)
         address = (await self.runs.files.put_bytes(plan.encode())).sha256
         run = Run(
@@ -80,8 +80,34 @@ class RunStarter:
             return []
 
         await self.sessions.change(session_id, started, account=account)
-        await self.runs.start(number)
+        try:
+            await self.runs.start(number)
+        except ConflictError:
+            await self._withdraw(session_id, number)
+            raise
         return run
+
+    async def start_left(self) -> None:
+        """Starts what a process had made and not started when it died, so that a session's run is never just there."""
+        page = await self.runs.documents.find(RUNS, newest_first=True, limit=100)
+        for run in (Run.model_validate_json(document.body) for document in page.documents):
+            if run.state in ENDED or await self.runs.running(run.account) is not None:
+                continue
+            session = await self.sessions.get(run.account, run.session)
+            if session.runs[-1:] == [run.run]:
+                await self.runs.start(run.run)
+
+    async def _withdraw(self, session_id: str, number: int) -> None:
+        """Another run took the account at the same moment: this one was refused, and is not to start by itself later."""
+
+        def refused(current: Session) -> list[Outgoing] | None:
+            if number not in current.runs:
+                return None
+            current.runs.remove(number)
+            return []
+
+        await self.sessions.change(session_id, refused)
+        await self.runs.withdraw(number)
 
     async def _unfinished(self, session: Session) -> Run | None:
         """The session's latest run if it has not ended; one that was made and not started (a crash) is started now."""
@@ -124,17 +150,25 @@ class RunStarter:
             )
         return failed.failed_batches
 
-    async def _next_number(self) -> int:
-        """Numbers of runs are unique in a store: they are part of every record's id. A number may go unused."""
+    async def _next_number(self, session: Session) -> int:
+        """Numbers of runs are unique in a store: they are part of every record's id. A number may go unused.
+
+        The last one given out tells for which run of which session. A start that died is repeated with the same number,
+        so that an import that was killed makes the same ids as one that was not.
+        """
+        wanted = {"session": session.id, "runs": len(session.runs)}
         documents = self.runs.documents
         for _ in range(_TRIES_AGAINST_OTHER_WRITERS):
             document = await documents.get(COUNTERS, "runs")
-            number = json.loads(document.body)["last"] + 1 if document else 1
+            last = json.loads(document.body) if document else {"last": 0}
+            if {key: last.get(key) for key in wanted} == wanted:
+                return int(last["last"])
+            number = last["last"] + 1
             try:
                 await documents.put(
                     COUNTERS,
                     "runs",
-                    json.dumps({"last": number}).encode(),
+                    json.dumps({"last": number, **wanted}).encode(),
                     account="",
                     expected_revision=document.revision if document else 0,
                 )

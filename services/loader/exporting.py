@@ -64,7 +64,7 @@ def _record(
 
 
 def _references(field: str, many: bool, links: Sequence[Link], source_ids: dict[int, str | None]) -> Record:
-    values = [
+    values: list[list[Any]] = [
         [link.id for link in links],
         [source_ids.get(link.id) if link.id is not None else None for link in links],
         [link.method for link in links],

@@ -176,7 +176,8 @@ class LoaderHandlers:
             parents=await self._parents(manifest, {request.entity}),
         )
         outcome = await self._plan_load(work)
-        if not request.dry_run:
+        # Parents of this run are stored before their children's step begins; only those of earlier runs can be gone.
+        if not request.dry_run and (request.parents_missing or any(manifest.earlier.values())):
             present = await self.records.existing(outcome.linked_ids)
             if absent := sorted(set(outcome.linked_ids) - present):
                 outcome = await self._plan_load(msgspec.structs.replace(work, absent=absent))

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from services.loader.name_errors import reordered_names
 from services.loader.sealed_index import ParentIndex
 from shared.catalog.identity import LinkKind, core_name, hash_texts, near_hashes, salt_of
 from shared.messages.batches import ReferenceColumn
@@ -34,6 +35,8 @@ Method = Literal[
     "name_in_text_with_evidence",
 ]
 Status = Literal["linked", "no_parent", "ambiguous", "unresolved"]
+
+_Stages = tuple[tuple[Method, "Callable[[str, str], U64]"], ...]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 """The first six stand where `ReferenceColumn.by` has them."""
@@ -131,7 +134,11 @@ def resolve(column: ReferenceColumn, index: ParentIndex) -> Resolved:
         answers.methods[wanted] = METHODS.index(method)
     rest = np.flatnonzero(answers.ids == 0)
     nameless = rest[(by[rest] == BY_NAME) & (names.counts[rest] == 0)].tolist()
-    found = _Found(exact, names, evidence, _similar(column, nameless, index))
+    similar = _similar(column, nameless, index, _SIMILAR_STAGES)
+    # Five times as dear as the other stages, and worth it only where an e-mail, a phone or a street may confirm it.
+    supported_only = [i for i in nameless if i not in similar and evidence.counts[i]]
+    similar |= _similar(column, supported_only, index, _REORDERED_STAGES)
+    found = _Found(exact, names, evidence, similar)
     for i in rest.tolist():
         _settle(answers, i, _resolve_one(i, int(by[i]), found))
     return answers
@@ -261,14 +268,14 @@ def _among(ids: Sequence[int], evidence: frozenset[int], method: Method) -> _Ans
 
 
 def _similar(
-    column: ReferenceColumn, entries: Sequence[int], index: ParentIndex
+    column: ReferenceColumn, entries: Sequence[int], index: ParentIndex, stages: _Stages
 ) -> dict[int, tuple[Method, list[int]]]:
-    """Entries with records whose name is inside their text ('Smith HVAC Repair'), else one letter away from it.
+    """Entries with records whose name is like theirs in the sense of one of the stages.
 
     All entries are looked up together, stage by stage; an entry is out of it with the first stage that finds any.
     """
     found: dict[int, tuple[Method, list[int]]] = {}
-    for method, hashes_of in _SIMILAR_STAGES:
+    for method, hashes_of in stages:
         asked = [
             (i, hashes) for i in entries if i not in found and len(hashes := hashes_of(column.parent, column.normalised[i]))
         ]
@@ -299,11 +306,19 @@ def _near(parent: str, normalised: str) -> U64:
     return near_hashes(normalised, salt_of(parent, LinkKind.NAME))
 
 
-_SIMILAR_STAGES: tuple[tuple[Method, Callable[[str, str], U64]], ...] = (
+def _near_in_another_order(parent: str, normalised: str) -> U64:
+    if len(normalised) < _SIMILAR_LETTERS_MIN:
+        return np.zeros(0, np.uint64)
+    return hash_texts(reordered_names(normalised), salt_of(parent, LinkKind.NAME))
+
+
+_SIMILAR_STAGES: _Stages = (
     ("name_in_text", _inside),
     ("similar_name", _near),
     ("similar_name", lambda parent, normalised: _near(parent, core_name(normalised))),
 )
+"""The name is inside the text ('Smith HVAC Repair'), else one letter away from it."""
+_REORDERED_STAGES: _Stages = (("similar_name", _near_in_another_order),)
 
 
 def _open(column: ReferenceColumn, i: int, status: Status, candidates: Sequence[int]) -> Link:

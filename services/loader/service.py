@@ -43,7 +43,7 @@ def make_loader(
     return Service(
         name=NAME,
         routes=[
-            Route(BATCH_MAPPED, handlers.stage, consumer_group(NAME, BATCH_MAPPED), ordered=False),
+            Route(BATCH_MAPPED, handlers.stage, consumer_group(NAME, BATCH_MAPPED), ordered=False, in_flight=16),
             Route(
                 SEAL_REQUESTED, handlers.seal, consumer_group(NAME, SEAL_REQUESTED), give_up=handlers.seal_given_up
             ),
@@ -53,6 +53,7 @@ def make_loader(
                 consumer_group(NAME, LOAD_REQUESTED),
                 give_up=handlers.load_given_up,
                 ordered=False,
+                in_flight=16,
             ),
             Route(
                 FINALIZE_REQUESTED,

@@ -149,7 +149,7 @@ class _RecordMapper:
             value.field.name: value.converter.convert(blank if value.column is None else rows.columns[value.column])
             for value in plan.values
         }
-        self._contents = row_texts([rows.columns[c] for c in plan.columns], count)
+        self._contents = row_texts([self._content_of(c) for c in plan.columns], count)
         self._natural = NaturalKeys(plan, self._values, rows.columns, count, self._parents)
         ids = self._values.get("source_id")
         label = file.settings.source_label
@@ -165,6 +165,13 @@ class _RecordMapper:
         checks = RecordChecks(plan, rows, self._values, strict=file.settings.strict, width=file.columns)
         checks.check(self._keys.unformed)
         self._checks = checks
+
+    def _content_of(self, column: int) -> Sequence[str]:
+        """The cells that tell two records apart: of a cell that names a record and its child only the record's part."""
+        for value in self._plan.values:
+            if value.is_cut and value.column == column:
+                return [text or "" for text in self._values[value.field.name].values]
+        return self._rows.columns[column]
 
     def as_parents(self) -> RowParents | None:
         """The records as other records of the same rows name them; rejected ones too, so that a link can wait."""

@@ -39,6 +39,8 @@ class ValuePlan:
     strict: bool
     own: bool
     """The column feeds no other record of the row: where it is filled, the row holds this record."""
+    is_cut: bool = False
+    """Only a part of the cell belongs to the record."""
 
     def is_filled(self, cell: str) -> bool:
         """True where the source gave a value."""
@@ -248,6 +250,7 @@ def _value(
         converter=converter,
         strict=field.strict or settings.strict,
         own=own and given.column is not None,
+        is_cut=bool(given.options.part and given.options.separator),
     )
 
 

@@ -25,9 +25,12 @@ RELATION_SHARE = 0.5
 POSITION_STEP = 0.0005
 BILLING_BONUS = 0.02
 ADDRESS_PARTS = frozenset({"street", "street2", "city", "state", "postal_code", "country"})
+OWN_STREET_BONUS = 0.05
+"""A street goes to the record's own street field before it names a property."""
 ID_BONUS = 0.03
 """Among a parent's id, name and e-mail the id names it best."""
 
+_STREET_WORDS = frozenset({"street", "address"})
 _EVIDENCE_TYPES = {
     "email": "email", "phone": "phone", "postal_code": "postal_code", "street": "street", "address": "street",
     "name": "name", "company": "name",
@@ -57,14 +60,15 @@ def propose(
     known = evidence or load_evidence()
     chosen = entities or {}
     platforms = {d.platform for d in detections if d.platform}
+    files = [
+        propose_file(d, known, entity=chosen[d.file], given=True) if d.file in chosen else propose_file(d, known)
+        for d in detections
+    ]
     return MappingDocument(
         source_label=source_label or (platforms.pop() if len(platforms) == 1 else "files"),
         region=region,
         strict=strict,
-        files=tuple(
-            propose_file(d, known, entity=chosen[d.file], given=True) if d.file in chosen else propose_file(d, known)
-            for d in detections
-        ),
+        files=tuple(_without_lost_places(files, detections, known)),
     )
 
 
@@ -106,6 +110,8 @@ def _primary(
     if entity.name == "customers":
         _prefer_billing(candidates, columns, evidence)
     _name_beside_first_name(candidates, columns, evidence)
+    if {"street", "property"} <= entity.fields.keys():
+        _own_street_first(candidates, columns, evidence)
     fields = list(entity.fields)
     place = {name: i for i, name in enumerate(fields)}
     required = {field for group in entity.required_groups() for field in group}
@@ -184,6 +190,23 @@ def _prefer_billing(candidates: list[list[Candidate]], columns: Sequence[ColumnP
             candidates[index] = [
                 replace(c, score=c.score + BILLING_BONUS) if c.field == field else c for c in candidates[index]
             ]
+
+
+def _own_street_first(candidates: list[list[Candidate]], columns: Sequence[ColumnProfile], evidence: Evidence) -> None:
+    """Of a column that holds streets and is called so the record's own street comes before the name of a property."""
+    for profile, options in zip(columns, candidates, strict=True):
+        place = next((c for c in options if c.field == "property"), None)
+        if place is not None and _is_street(profile, evidence):
+            candidates[profile.index] = [
+                replace(c, score=max(c.score, place.score) + OWN_STREET_BONUS) if c.field == "street" else c
+                for c in options
+            ]
+
+
+def _is_street(profile: ColumnProfile, evidence: Evidence) -> bool:
+    """True for street lines, unless the header speaks of the place as such: 'Property', 'Site', 'Location ID'."""
+    words = set(evidence.lexicon.tokens(profile.header)) if profile.header else set()
+    return profile.type in ("street", "address", "empty") and (not words or bool(words & _STREET_WORDS))
 
 
 def _name_beside_first_name(
@@ -297,6 +320,29 @@ def _add_evidence(
         if mapping.by in facts:
             facts.pop(str(mapping.by))
         mappings[at] = mapping.model_copy(update={"evidence": facts})
+
+
+def _without_lost_places(
+    files: Sequence[FileMapping], detections: Sequence[Detection], evidence: Evidence
+) -> list[FileMapping]:
+    """Where a session's customers are there and none has a property, streets in other files name no property either."""
+    entities = {record.entity for file in files for record in file.records}
+    if "customers" not in entities or "properties" in entities:
+        return list(files)
+    return [_without_streets_of_places(file, d.columns, evidence) for file, d in zip(files, detections, strict=True)]
+
+
+def _without_streets_of_places(
+    file: FileMapping, columns: Sequence[ColumnProfile], evidence: Evidence
+) -> FileMapping:
+    def stays(field: FieldMapping) -> bool:
+        is_place = field.field == "property" and field.by == "name" and field.column is not None
+        return not (is_place and _is_street(columns[field.column or 0], evidence))
+
+    records = [
+        record.model_copy(update={"fields": tuple(filter(stays, record.fields))}) for record in file.records
+    ]
+    return file.model_copy(update={"records": tuple(records)})
 
 
 # ---- further records of the same row --------------------------------------------------------------------------

@@ -111,44 +111,42 @@ def make_keys(
     parents: RowParents | None,
 ) -> RecordKeys:
     """The keys of all records of a batch, those that will be rejected included (records of their rows name them)."""
-    count = len(contents)
-    if source_ids is not None and None not in source_ids:
-        ids = [normalise_id(text or "") for text in source_ids]
-        scope = key_scope(label, plan.entity.name, KeyedBy.SOURCE_ID)
-        return RecordKeys(record_keys(scope, ids), bytes([KeyedBy.SOURCE_ID]) * count)
-    first = next(iter(natural.texts.items()), None)
-    if source_ids is None and first is not None and all(first[1]):
-        prefix = "\x1e".join(first[0]) + "\x1d"
-        scope = key_scope(label, plan.entity.name, KeyedBy.NATURAL)
-        return RecordKeys(record_keys(scope, [prefix + text for text in first[1]]), bytes([KeyedBy.NATURAL]) * count)
-    by_group = [("\x1e".join(group), texts) for group, texts in natural.texts.items()]
+    texts, rules = _from_source_ids(source_ids, len(contents))
+    for group, found in natural.texts.items():
+        prefix = "\x1e".join(group) + "\x1d"
+        for i in _pending(rules):
+            if found[i]:
+                rules[i], texts[i] = KeyedBy.NATURAL, prefix + found[i]
     unformed: dict[int, str] = {}
-    rules: list[KeyedBy] = []
-    texts: list[str] = []
-    for i, content in enumerate(contents):
-        source_id = source_ids[i] if source_ids is not None else None
-        found = next(((name, group[i]) for name, group in by_group if group[i]), None)
-        if source_id is not None:
-            rules.append(KeyedBy.SOURCE_ID)
-            texts.append(normalise_id(source_id))
-        elif found is not None:
-            rules.append(KeyedBy.NATURAL)
-            texts.append("\x1d".join(found))
-        else:
-            if broken := natural.unreadable_part(i):
-                unformed[i] = broken
-            rules.append(KeyedBy.CONTENT if parents is None else KeyedBy.ROW)
-            texts.append(f"{sha256 if parents is None else parents.keys[i]}\x1d{content}")
+    for i in _pending(rules):
+        if broken := natural.unreadable_part(i):
+            unformed[i] = broken
+        rules[i] = KeyedBy.CONTENT if parents is None else KeyedBy.ROW
+        texts[i] = f"{sha256 if parents is None else parents.keys[i]}\x1d{contents[i]}"
     return RecordKeys(_hash_by_rule(plan.entity.name, label, rules, texts), bytes(rules), unformed)
 
 
-def _hash_by_rule(entity: str, label: str, rules: Sequence[KeyedBy], texts: Sequence[str]) -> bytes:
-    scopes = {rule: key_scope(label, entity, rule) for rule in set(rules)}
-    if len(scopes) == 1:
-        return record_keys(scopes[rules[0]], texts)
+_PENDING = 255
+
+
+def _pending(rules: bytearray) -> list[int]:
+    return [i for i, rule in enumerate(rules) if rule == _PENDING] if _PENDING in rules else []
+
+
+def _from_source_ids(source_ids: Sequence[str | None] | None, count: int) -> tuple[list[str], bytearray]:
+    if source_ids is None:
+        return [""] * count, bytearray([_PENDING]) * count
+    texts = normalised(source_ids, normalise_id)
+    return texts, bytearray([KeyedBy.SOURCE_ID if text else _PENDING for text in texts])
+
+
+def _hash_by_rule(entity: str, label: str, rules: bytearray, texts: Sequence[str]) -> bytes:
+    scopes = {rule: key_scope(label, entity, KeyedBy(rule)) for rule in set(rules)}
+    if len(scopes) <= 1:
+        return record_keys(scopes[rules[0]], texts) if texts else b""
     keys = bytearray(16 * len(texts))
     for rule, scope in scopes.items():
-        places = [i for i, other in enumerate(rules) if other is rule]
+        places = [i for i, other in enumerate(rules) if other == rule]
         hashed = record_keys(scope, [texts[i] for i in places])
         for n, i in enumerate(places):
             keys[16 * i : 16 * i + 16] = hashed[16 * n : 16 * n + 16]

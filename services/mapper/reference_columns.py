@@ -141,6 +141,7 @@ def reference_column(
         return None
     exact_texts = _exact_texts(plan, entries)
     names = _names(plan, entries, exact_texts, facts)
+    name_keys = link_keys(plan.parent, LinkKind.NAME, names)
     return ReferenceColumn(
         field=plan.field.name,
         parent=plan.parent,
@@ -148,8 +149,8 @@ def reference_column(
         owner=np.array(entries.owners, "<u4").tobytes(),
         texts=entries.texts,
         by=bytes([BY_CODES[by] for by in entries.by]),
-        exact=_exact(plan, entries, exact_texts).tobytes(),
-        names=link_keys(plan.parent, LinkKind.NAME, names).tobytes(),
+        exact=(name_keys if set(entries.by) == {"name"} else _exact(plan, entries, exact_texts)).tobytes(),
+        names=name_keys.tobytes(),
         normalised=names,
         evidence=_evidence(plan, entries, exact_texts, names, facts),
     )

@@ -31,6 +31,7 @@ def make_mapper(
                 consumer_group(NAME, BATCH_EXTRACTED),
                 give_up=handlers.give_up,
                 ordered=False,
+                in_flight=16,
                 fail_point_before_commit="mapper.mapped_not_committed",
             ),
         ],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import msgspec
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.status.counting import totals
+from services.status.counting import Tally
 from services.status.error_file import ErrorFiles
 from services.status.progress import Progress, RunProgress
+from services.status.repeats import RunPart, merged, parts_of
 from services.status.report import Report, make_report
 from shared.errors import NotFoundError
 from shared.http.auth import Viewer
@@ -34,6 +35,10 @@ def make_router(progress: Progress, error_files: ErrorFiles) -> APIRouter:
             raise NotFoundError(f"The session has no run {run_id}.", next_step="List the session's runs.")
         return state
 
+    async def parts_for(state: RunChanged) -> list[RunPart]:
+        known = [RunChanged.model_validate_json(b) for b in await progress.store.runs_of(state.account, state.session)]
+        return parts_of([(run, await progress.plan(run.plan)) for run in known if run.run <= state.run])
+
     @router.get("/sessions/{session_id}/runs/{run_id}/progress", response_model=RunProgress)
     async def get_progress(request: Request, principal: Viewer, session_id: str, run_id: int) -> Response:
         """Where the run stands. Ask with If-None-Match: 304 while nothing has changed."""
@@ -48,11 +53,17 @@ def make_router(progress: Progress, error_files: ErrorFiles) -> APIRouter:
 
     @router.get("/sessions/{session_id}/runs/{run_id}/report")
     async def report(principal: Viewer, session_id: str, run_id: int) -> Report:
-        """The reconciliation report: records, references and money, source against destination."""
+        """The reconciliation report: records, references and money, source against destination.
+
+        A run that repeats failed batches reports on the whole session: the latest outcome of each batch counts.
+        """
         state = await state_of(principal, session_id, run_id)
-        plan = await progress.plan(state.plan)
-        sums = totals(plan, await progress.store.outcomes(run_id), progress.catalog)
-        return make_report(state, plan, sums, progress.catalog)
+        parts = await parts_for(state)
+        outcomes = {part.state.run: await progress.store.outcomes(part.state.run) for part in parts}
+        whole = parts[-1].plan
+        tally = Tally(whole, state.kind, progress.catalog)
+        tally.add(merged(parts, outcomes, progress.catalog))
+        return make_report(state, whole, tally.totals(), progress.catalog)
 
     @router.get("/sessions/{session_id}/runs/{run_id}/problems")
     async def problems(
@@ -64,10 +75,10 @@ def make_router(progress: Progress, error_files: ErrorFiles) -> APIRouter:
     ) -> Page[dict[str, Any]]:
         """What there is to say about single records, in source order. A page ends with a batch, so it may be longer."""
         state = await state_of(principal, session_id, run_id)
-        plan = await progress.plan(state.plan)
+        parts = await parts_for(state)
         after = int(decode_cursor(paging.cursor, int)[0]) if paging.cursor else -1
         items: list[dict[str, Any]] = []
-        async for batch, file, found in error_files.problems(plan, after=after, severities=_chosen(severity)):
+        async for batch, file, found in error_files.problems(parts, after=after, severities=_chosen(severity)):
             items += [{"file": file.name, **msgspec.to_builtins(problem)} for problem in found]
             if len(items) >= paging.limit:
                 return Page(items=items, next_cursor=encode_cursor(batch))
@@ -83,8 +94,7 @@ def make_router(progress: Progress, error_files: ErrorFiles) -> APIRouter:
     ) -> StreamingResponse:
         """Rows with problems as CSV: the source's own columns and the reason; `file` chooses one source file."""
         state = await state_of(principal, session_id, run_id)
-        plan = await progress.plan(state.plan)
-        content = error_files.write(plan, file=file, severities=_chosen(severity))
+        content = error_files.write(await parts_for(state), file=file, severities=_chosen(severity))
         return StreamingResponse(content, media_type="text/csv; charset=utf-8")
 
     return router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from shared.catalog import Catalog
@@ -30,40 +30,73 @@ class EntityTotals:
     linked: int = 0
     pending: int = 0
     unresolved: int = 0
-    valid: int = 0
     money: dict[str, int] = field(default_factory=dict)
     money_left_out: dict[str, int] = field(default_factory=dict)
 
 
-def totals(plan: RunPlan, outcomes: Iterable[Outcome], catalog: Catalog) -> dict[str, EntityTotals]:
-    """Sums per entity type in load order.
+class Tally:
+    """Outcomes of one run added up as they come; each outcome must be added once.
 
     `extracted` comes from the landing index for a file's primary type and from the staged records for secondary ones.
     """
-    found = {e.name: EntityTotals() for e in catalog.in_load_order() if e.name in plan.entities}
-    primary = _primary_extracted(plan)
-    secondary: dict[str, int] = {}
-    for outcome in outcomes:
-        if outcome.entity == PAGE_SEEN:
-            continue
+
+    def __init__(self, plan: RunPlan, kind: str, catalog: Catalog) -> None:
+        self._plan = plan
+        self._names = steps(kind, plan, catalog)
+        self._sums = {e.name: EntityTotals() for e in catalog.in_load_order() if e.name in plan.entities}
+        self._secondary: dict[str, int] = {}
+        self._batches: dict[str, set[int]] = {name: set() for name in self._names}
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Adds outcomes that were not added before."""
+        for outcome in outcomes:
+            name = self._names[outcome.step]
+            if name != "finalizing" or outcome.entity == PAGE_SEEN:
+                self._batches[name].add(outcome.batch)
+            if outcome.entity != PAGE_SEEN:
+                self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
         counts = json.loads(outcome.counts)
-        sums = found.setdefault(outcome.entity, EntityTotals())
+        sums = self._sums.setdefault(outcome.entity, EntityTotals())
         for name in COUNTED:
             setattr(sums, name, getattr(sums, name) + counts[name])
         for name in ("money", "money_left_out"):
             target = getattr(sums, name)
             for money, amount in counts[name].items():
                 target[money] = target.get(money, 0) + amount
-        sums.valid += counts["valid"]
         if outcome.step == 0:
-            secondary[outcome.entity] = (
-                secondary.get(outcome.entity, 0) + counts["valid"] + counts["errored"] + counts["skipped"]
-            )
-    for name, sums in found.items():
-        if name in plan.entities:
-            only_primary = all(s.primary for file in plan.files for s in file.streams if s.entity == name)
-            sums.extracted = primary.get(name, 0) if only_primary else secondary.get(name, 0)
-    return found
+            made = counts["valid"] + counts["errored"] + counts["skipped"]
+            self._secondary[outcome.entity] = self._secondary.get(outcome.entity, 0) + made
+
+    def totals(self) -> dict[str, EntityTotals]:
+        """Sums per entity type in load order; types of earlier runs whose links were settled come last."""
+        primary = _primary_extracted(self._plan)
+        for name, sums in self._sums.items():
+            if name in self._plan.entities:
+                only_primary = all(s.primary for file in self._plan.files for s in file.streams if s.entity == name)
+                sums.extracted = primary.get(name, 0) if only_primary else self._secondary.get(name, 0)
+        return self._sums
+
+    def is_complete(self, planned: Mapping[str, int]) -> bool:
+        """Whether every outcome an ended run announced is there."""
+        return all(len(batches) >= planned.get(name, 0) for name, batches in self._batches.items())
+
+    def fractions(self, state: RunChanged) -> Fractions:
+        """Progress from the outcomes that are there; it never goes back, since outcomes are never taken away."""
+        planned = state.planned
+        ended = state.state in ENDED
+        is_past_validating = state.step > 0 or ended
+        loading = [name for name in self._names if name not in ("validating", "finalizing")]
+        loaded = sum(len(self._batches[name]) for name in loading)
+        validating = _share(len(self._batches["validating"]), planned.get("validating", len(self._plan.positions)))
+        importing = _share(loaded, sum(planned.get(name, 0) for name in loading)) if is_past_validating else 0.0
+        is_finalizing = state.step < len(self._names) and self._names[state.step] == "finalizing"
+        settled = len(self._batches.get("finalizing", ()))
+        finalizing = 1.0 if ended else _share(settled, planned.get("finalizing", 0)) if is_finalizing else 0.0
+        shares = {"validating": validating, "importing": importing, "finalizing": finalizing}
+        whole = sum(_SHARES[name] * share for name, share in shares.items())
+        return Fractions(**shares, percent=100 if ended else min(99, int(100 * whole)))
 
 
 def _primary_extracted(plan: RunPlan) -> dict[str, int]:
@@ -77,20 +110,10 @@ def _primary_extracted(plan: RunPlan) -> dict[str, int]:
     return extracted
 
 
-def steps(state: RunChanged, plan: RunPlan, catalog: Catalog) -> list[str]:
+def steps(kind: str, plan: RunPlan, catalog: Catalog) -> list[str]:
     """Names of the run's steps, by number."""
     types = [entity.name for entity in catalog.in_load_order() if entity.name in plan.entities]
-    return ["validating", *types, *([] if state.kind == "preflight" else ["finalizing"])]
-
-
-def is_complete(state: RunChanged, plan: RunPlan, outcomes: Iterable[Outcome], catalog: Catalog) -> bool:
-    """Whether every outcome an ended run announced is there."""
-    names = steps(state, plan, catalog)
-    held: dict[str, set[int]] = {name: set() for name in names}
-    for outcome in outcomes:
-        if names[outcome.step] != "finalizing" or outcome.entity == PAGE_SEEN:
-            held[names[outcome.step]].add(outcome.batch)
-    return all(len(held[name]) >= state.planned.get(name, 0) for name in names)
+    return ["validating", *types, *([] if kind == "preflight" else ["finalizing"])]
 
 
 @dataclass(frozen=True)
@@ -105,33 +128,6 @@ class Fractions:
 
 # Measured on the sample runs: reading and mapping take about as long as writing and linking.
 _SHARES = {"validating": 0.5, "importing": 0.45, "finalizing": 0.05}
-
-
-def fractions(state: RunChanged, plan: RunPlan, outcomes: Iterable[Outcome], catalog: Catalog) -> Fractions:
-    """Progress from the outcomes that are there; it never goes back, since outcomes are never taken away."""
-    names = steps(state, plan, catalog)
-    staged: set[int] = set()
-    loaded = settled = 0
-    for outcome in outcomes:
-        name = names[outcome.step] if outcome.step < len(names) else ""
-        if name == "validating":
-            staged.add(outcome.batch)
-        elif name == "finalizing":
-            settled += outcome.entity == PAGE_SEEN
-        else:
-            loaded += 1
-    planned = state.planned
-    validating = _share(len(staged), planned.get("validating", len(plan.positions)))
-    to_load = sum(count for name, count in planned.items() if name not in ("validating", "finalizing"))
-    is_past_validating = state.step > 0 or state.state in ENDED
-    importing = _share(loaded, to_load) if is_past_validating else 0.0
-    ended = state.state in ENDED
-    is_finalizing = is_past_validating and state.step < len(names) and names[state.step] == "finalizing"
-    finalizing = 1.0 if ended else _share(settled, planned.get("finalizing", 0)) if is_finalizing else 0.0
-    whole = (
-        _SHARES["validating"] * validating + _SHARES["importing"] * importing + _SHARES["finalizing"] * finalizing
-    )
-    return Fractions(validating, importing, finalizing, 100 if ended else min(99, int(100 * whole)))
 
 
 def _share(done: int, planned: int) -> float:

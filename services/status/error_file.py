@@ -15,6 +15,7 @@ import msgspec
 import zstandard
 
 from services.status.error_work import CellsRequest
+from services.status.repeats import RunPart
 from shared.messages.batches import Problem
 from shared.messages.plan import PlannedFile, RunPlan
 from shared.runtime import WorkerPool
@@ -45,16 +46,23 @@ class ErrorFiles:
     workers: WorkerPool
 
     async def problems(
-        self, plan: RunPlan, *, after: int = -1, file: str | None = None, severities: frozenset[str]
+        self, parts: Sequence[RunPart], *, after: int = -1, file: str | None = None, severities: frozenset[str]
     ) -> AsyncIterator[tuple[int, PlannedFile, list[Problem]]]:
         """(batch, its file, problems) for every batch above `after` that has any, ascending."""
-        for batch in by_batch(await self.store.problems(plan.run)):
+        plan = parts[0].plan
+        where = [
+            (batch, part.state.run)
+            for part in parts
+            for batch in by_batch(await self.store.problems(part.state.run))
+            if batch in part.batches
+        ]
+        for batch, run in sorted(where):
             source = plan.file_of_batch(batch)
             if batch <= after or (file is not None and source.name != file):
                 continue
             found = [
                 problem
-                for stored in await self.store.problem_batch(plan.run, batch)
+                for stored in await self.store.problem_batch(run, batch)
                 for problem in decoded(stored.problems)
                 if problem.severity in severities and wanted(problem, stored.stage)
             ]
@@ -74,13 +82,14 @@ class ErrorFiles:
         return msgspec.msgpack.decode(encoded, type=dict[int, list[str]])
 
     async def write(
-        self, plan: RunPlan, *, file: str | None = None, severities: frozenset[str] = frozenset(_RANK)
+        self, parts: Sequence[RunPart], *, file: str | None = None, severities: frozenset[str] = frozenset(_RANK)
     ) -> AsyncIterator[str]:
         """The CSV text in pieces: a header row, then one row per record with a problem."""
+        plan = parts[0].plan
         sources = [source for source in plan.files if file is None or source.name == file]
         columns = list(dict.fromkeys(name for source in sources for name in column_names(source)))
         yield _csv([[*columns, *REASON_COLUMNS]])
-        async for batch, source, found in self.problems(plan, file=file, severities=severities):
+        async for batch, source, found in self.problems(parts, file=file, severities=severities):
             groups = grouped(found)
             cells = await self._cells(plan, batch, source, sorted({group[0].record for group in groups}))
             places = [columns.index(name) for name in column_names(source)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from services.status.counting import COUNTED, fractions, is_complete, totals
+from services.status.counting import COUNTED, Tally
 from shared.catalog import Catalog
 from shared.http.events import ServerEvent, StateFeed
 from shared.messages.control import ENDED, RunChanged
@@ -64,6 +64,15 @@ class RunProgress(BaseModel):
 
 
 @dataclass
+class _Known:
+    """What was added up of a run so far; `place` is behind the last outcome that was read."""
+
+    tally: Tally
+    place: int = 0
+    adding: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass
 class Progress:
     """Views over the outcomes, with one feed of states per session that somebody listens to."""
 
@@ -72,6 +81,7 @@ class Progress:
     catalog: Catalog
     clock: Clock
     _plans: OrderedDict[str, RunPlan] = field(default_factory=OrderedDict)
+    _tallies: OrderedDict[int, _Known] = field(default_factory=OrderedDict)
     _feeds: OrderedDict[str, StateFeed] = field(default_factory=OrderedDict)
     _refreshing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -90,23 +100,33 @@ class Progress:
 
     async def is_complete(self, state: RunChanged) -> bool:
         """Whether every outcome of an ended run is counted."""
-        plan = await self.plan(state.plan)
-        return is_complete(state, plan, await self.store.outcomes(state.run), self.catalog)
+        return (await self._tally(state)).is_complete(state.planned)
+
+    async def _tally(self, state: RunChanged) -> Tally:
+        """The run's outcomes added up; only those that came since the last look are read."""
+        known = self._tallies.get(state.run)
+        if known is None:
+            known = self._tallies[state.run] = _Known(Tally(await self.plan(state.plan), state.kind, self.catalog))
+            while len(self._tallies) > _PLANS_KEPT:
+                self._tallies.popitem(last=False)
+        async with known.adding:
+            outcomes, known.place = await self.store.outcomes_since(state.run, known.place)
+            known.tally.add(outcomes)
+        return known.tally
 
     async def view(self, state: RunChanged) -> RunProgress:
         """The view of a run."""
-        plan = await self.plan(state.plan)
-        outcomes = await self.store.outcomes(state.run)
-        sums = totals(plan, outcomes, self.catalog)
-        shares = fractions(state, plan, outcomes, self.catalog)
-        ended = state.state in ENDED
-        done = ended and state.closed and is_complete(state, plan, outcomes, self.catalog)
+        tally = await self._tally(state)
+        sums, shares = tally.totals(), tally.fractions(state)
+        done = state.state in ENDED and state.closed and tally.is_complete(state.planned)
         entities = {
             name: EntityProgress(extracted=s.extracted, **{key: getattr(s, key) for key in COUNTED})
             for name, s in sums.items()
         }
         total = sum(s.extracted for s in sums.values())
-        imported, skipped, errored = (sum(getattr(s, k) for s in sums.values()) for k in ("imported", "skipped", "errored"))
+        imported, skipped, errored = (
+            sum(getattr(s, k) for s in sums.values()) for k in ("imported", "skipped", "errored")
+        )
         return RunProgress(
             run=state.run,
             session=state.session,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, Field
 
 from services.status.counting import EntityTotals
 from shared.catalog import Catalog
@@ -19,6 +21,19 @@ class FileReport(BaseModel):
     left_out: int
     reason: str | None = None
     """Why the whole file was left out."""
+    error: str | None = None
+    """Why the file could not be read, and the way out."""
+    sha256: str | None = None
+    """Content of the file."""
+
+
+class MissingColumn(BaseModel):
+    """A file of which no column is chosen for any of these fields, of which one is required."""
+
+    file: str
+    entity: str
+    fields: list[str]
+    labels: list[str]
 
 
 class EntityReport(BaseModel):
@@ -47,22 +62,46 @@ class MoneyReport(BaseModel):
     left_out: str
 
 
-class Report(BaseModel):
-    """What became of every record of a run. Published as a JSON schema."""
+ReportState = Literal[
+    "none",
+    "proposed",
+    "needs_mapping",
+    "refused",
+    "unfinished",
+    "validating",
+    "importing",
+    "finalizing",
+    "cancelling",
+    "validated",
+    "completed",
+    "completed_with_errors",
+    "failed",
+    "cancelled",
+]
+"""`none`: there is no session; `proposed`: the mapping waits for approval; `unfinished`: `hub resume` goes on; then the states of a run."""
 
-    model_config = ConfigDict(title="ImportReport")
 
-    session: str
-    run: int
-    kind: str
-    state: str
+class ImportReport(BaseModel):
+    """What became of every record of an import, or why it did not start. Published as a JSON schema."""
+
+    session: str | None = Field(description="Id of the session; null where none was made.")
+    state: ReportState
+    kind: str | None = Field(default=None, description="`preflight`: counts of what would happen.")
     files: list[FileReport]
     entities: dict[str, EntityReport]
     money: dict[str, MoneyReport]
-    failure: str | None = None
-    errors_file: str | None = Field(None, description="Where the error file lies; null where there is nothing in it.")
-    report_file: str | None = Field(None, description="Where this report lies as a file.")
-    seconds: float
+    missing: list[MissingColumn] | None = Field(default=None, description="Required fields without a column.")
+    error: str | None = Field(default=None, description="What happened and what is safe, where it did not complete.")
+    next: str | None = Field(default=None, description="What to do then.")
+    errors_file: str | None = Field(description="Where the error file lies; null where there is nothing in it.")
+    report_file: str | None = Field(description="Where this report lies as a file.")
+    seconds: float = Field(description="Wall time of the command; over HTTP that of the run.")
+
+
+class Report(ImportReport):
+    """The reconciliation report of one run."""
+
+    run: int
 
 
 def make_report(state: RunChanged, plan: RunPlan, sums: dict[str, EntityTotals], catalog: Catalog) -> Report:
@@ -75,6 +114,7 @@ def make_report(state: RunChanged, plan: RunPlan, sums: dict[str, EntityTotals],
         files=[
             FileReport(
                 file=file.name,
+                sha256=file.sha256,
                 entities=list(dict.fromkeys(stream.entity for stream in file.streams)),
                 records=file.records,
                 left_out=0,
@@ -83,7 +123,9 @@ def make_report(state: RunChanged, plan: RunPlan, sums: dict[str, EntityTotals],
         ],
         entities={name: _entity(s) for name, s in sums.items()},
         money=_money(sums, catalog),
-        failure=state.failure,
+        error=state.failure,
+        errors_file=None,
+        report_file=None,
         seconds=round((state.ended_at or state.started_at) - state.started_at, 3),
     )
 

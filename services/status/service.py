@@ -24,9 +24,7 @@ from shared.storage.outcomes import OutcomeStore
 NAME = "status"
 
 
-def make_status(
-    *, store: OutcomeStore, files: Files, workers: WorkerPool, clock: Clock, catalog: Catalog
-) -> Service:
+def make_status(*, store: OutcomeStore, files: Files, workers: WorkerPool, clock: Clock, catalog: Catalog) -> Service:
     """Status over its stores."""
     progress = Progress(store=store, files=files, catalog=catalog, clock=clock)
     handlers = StatusHandlers(store=store, progress=progress)

@@ -38,12 +38,18 @@ _VOWELS = re.compile(r"[aeiouy]")
 
 @dataclass(frozen=True)
 class Platform:
-    """A known export: where `at_least` of these headers are present the file comes from the platform."""
+    """A known export: where `at_least` of these headers are present the file holds the entity type.
+
+    It comes from the platform only where the headers are `spelled` so too and nearly all others of the file are among
+    `spelled` or `also`: invented files have columns of the same meaning.
+    """
 
     platform: str
     entity: str
     at_least: int
     headers: frozenset[Tokens]
+    spelled: frozenset[str]
+    also: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,16 @@ def _skeleton(word: str) -> str:
     """Consonants, doubled ones once: what remains of a word in 'wrnty' or 'cntct'."""
     letters = word[:1] + _VOWELS.sub("", word[1:])
     return "".join(c for i, c in enumerate(letters) if not i or c != letters[i - 1])
+
+
+def spelling(header: str) -> str:
+    """A header as its export spells it: only case and white space are left out of account."""
+    return " ".join(header.split()).casefold()
+
+
+def is_custom_field(header: str) -> bool:
+    """True for columns that the business added to its export, such as 'CFT[Gate code]'."""
+    return _CUSTOM_FIELD.match(header) is not None
 
 
 def _check_names(raw: Mapping[str, Any], catalog: Catalog) -> None:
@@ -130,7 +146,14 @@ class Lexicon:
             for name, other in raw["others"].items()
         }
         self.platforms = tuple(
-            Platform(p["platform"], p["entity"], int(p["at_least"]), frozenset(map(self.tokens, p["headers"])))
+            Platform(
+                p["platform"],
+                p["entity"],
+                int(p["at_least"]),
+                frozenset(map(self.tokens, p["headers"])),
+                frozenset(map(spelling, p["headers"])),
+                frozenset(map(spelling, p.get("also", ()))),
+            )
             for p in raw["platforms"]
         )
 

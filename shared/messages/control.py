@@ -151,6 +151,8 @@ class LoadRequested(Message):
     seal: str
     cancelled: bool = False
     dry_run: bool = False
+    parents_missing: bool = False
+    """True: some batch before this step was not loaded, so a parent that the seal knows may not be stored."""
 
 
 class BatchLoaded(Message):

@@ -46,7 +46,7 @@ ENTITIES_DETECTED = Topic(
     ("mapper",), _PUBLIC_HOURS, public=True,
 )  # fmt: skip
 MAPPING_PROPOSED = Topic(
-    "hub.mapping.proposed.v1", "A mapping waits for approval.", MappingProposed, "session", "mapper", ("ingest",),
+    "hub.mapping.proposed.v1", "A mapping waits for approval.", MappingProposed, "session", "mapper", (),
     _CONTROL_HOURS,
 )  # fmt: skip
 MAPPING_APPROVED = Topic(
@@ -93,7 +93,7 @@ FINALIZE_REQUESTED = Topic(
     _CONTROL_HOURS,
 )  # fmt: skip
 FINALIZE_PLANNED = Topic(
-    "hub.finalize.planned.v1", "The pages of open references.", FinalizePlanned, "run", "loader", ("ingest", "status"),
+    "hub.finalize.planned.v1", "The pages of open references.", FinalizePlanned, "run", "loader", ("ingest",),
     _CONTROL_HOURS,
 )  # fmt: skip
 REFERENCES_SETTLED = Topic(

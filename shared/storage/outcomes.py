@@ -53,6 +53,9 @@ class OutcomeStore(Protocol):
     async def outcomes(self, run: int) -> list[Outcome]:
         """All outcomes of a run."""
 
+    async def outcomes_since(self, run: int, place: int) -> tuple[list[Outcome], int]:
+        """The outcomes kept after a place (0: all), and the place behind the last of them."""
+
     async def problems(self, run: int) -> list[tuple[int, str, str]]:
         """(batch, entity type, stage) of all problem batches of a run, by batch."""
 
@@ -62,9 +65,10 @@ class OutcomeStore(Protocol):
 
 _SCHEMA = (
     """CREATE TABLE status_outcomes (
-        run INTEGER NOT NULL, step INTEGER NOT NULL, batch INTEGER NOT NULL, entity TEXT NOT NULL,
-        counts BLOB NOT NULL, decision TEXT NOT NULL,
-        PRIMARY KEY (run, step, batch, entity)) WITHOUT ROWID""",
+        place INTEGER PRIMARY KEY, run INTEGER NOT NULL, step INTEGER NOT NULL, batch INTEGER NOT NULL,
+        entity TEXT NOT NULL, counts BLOB NOT NULL, decision TEXT NOT NULL)""",
+    "CREATE UNIQUE INDEX status_outcomes_key ON status_outcomes (run, step, batch, entity)",
+    "CREATE INDEX status_outcomes_place ON status_outcomes (run, place)",
     """CREATE TABLE status_problems (
         run INTEGER NOT NULL, batch INTEGER NOT NULL, entity TEXT NOT NULL, stage TEXT NOT NULL, account TEXT NOT NULL,
         problems BLOB NOT NULL,
@@ -88,7 +92,11 @@ class SqliteOutcomeStore:
 
     async def keep_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         def write(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT OR IGNORE INTO status_outcomes VALUES (?,?,?,?,?,?)", outcomes)
+            connection.executemany(
+                """INSERT INTO status_outcomes (run, step, batch, entity, counts, decision) VALUES (?,?,?,?,?,?)
+                   ON CONFLICT (run, step, batch, entity) DO NOTHING""",
+                outcomes,
+            )
 
         await self._database.write(write)
 
@@ -123,6 +131,12 @@ class SqliteOutcomeStore:
     async def outcomes(self, run: int) -> list[Outcome]:
         query = "SELECT run, step, batch, entity, counts, decision FROM status_outcomes WHERE run=?"
         return await self._database.read(lambda c: [Outcome(*row) for row in c.execute(query, (run,))])
+
+    async def outcomes_since(self, run: int, place: int) -> tuple[list[Outcome], int]:
+        query = """SELECT place, run, step, batch, entity, counts, decision FROM status_outcomes
+                   WHERE run=? AND place>? ORDER BY place"""
+        rows = await self._database.read(lambda c: c.execute(query, (run, place)).fetchall())
+        return [Outcome(*row[1:]) for row in rows], rows[-1][0] if rows else place
 
     async def problems(self, run: int) -> list[tuple[int, str, str]]:
         query = "SELECT batch, entity, stage FROM status_problems WHERE run=? ORDER BY batch, entity, stage"

@@ -31,6 +31,10 @@ WAL_BYTES_KEPT = 64 * 1024 * 1024
 # Jobs that may wait for the writer. Bulk jobs hold some 100 KB each, so this bounds memory; it is deep enough to group.
 WRITES_WAITING_MAX = 512
 
+# Page cache of a reading connection: what is read is spread or fresh, and the operating system keeps the pages anyway.
+# A process has about ten of them, so that 16 MiB each were 150 MiB after a large import.
+READER_CACHE_MIB = 2
+
 _VERSIONS_TABLE = (
     "CREATE TABLE IF NOT EXISTS schema_versions (component TEXT PRIMARY KEY, statements INTEGER NOT NULL) STRICT"
 )
@@ -58,13 +62,12 @@ class SqliteDatabase:
         path: Path,
         *,
         synchronous: Synchronous = "FULL",
-        cache_mib: int = 16,
+        cache_mib: int = 8,
         readers: int = 2,
         writes_waiting_max: int = WRITES_WAITING_MAX,
     ) -> None:
         self.path = path
         self._synchronous: Synchronous = synchronous
-        self._cache_mib = cache_mib
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(writes_waiting_max)
         self._read_room = asyncio.Semaphore(writes_waiting_max)
@@ -129,7 +132,7 @@ class SqliteDatabase:
     def _read(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._reader_state, "connection", None)
         if connection is None:
-            connection = open_connection(self.path, synchronous=self._synchronous, cache_mib=self._cache_mib)
+            connection = open_connection(self.path, synchronous=self._synchronous, cache_mib=READER_CACHE_MIB)
             connection.execute("PRAGMA query_only=ON")
             self._reader_state.connection = connection
             self._reader_connections.append(connection)
@@ -166,7 +169,7 @@ class SqliteDatabase:
             group.append(job)
 
 
-def open_connection(path: Path, *, synchronous: Synchronous = "FULL", cache_mib: int = 16) -> sqlite3.Connection:
+def open_connection(path: Path, *, synchronous: Synchronous = "FULL", cache_mib: int = READER_CACHE_MIB) -> sqlite3.Connection:
     """A connection in WAL mode with the hub's settings and no implicit transactions; the file is made if absent."""
     try:
         connection = sqlite3.connect(

@@ -1,4 +1,7 @@
-"""The sample exports: files and truths belong together, and the comparison with a truth finds every difference."""
+"""The sample exports: what an import makes of them is their truth, value by value, in any order of files.
+
+Files and truths belong together, and the comparison with a truth finds every difference.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import phonenumbers
 import pytest
 
 from examples.make_examples import PLATFORMS, main
+from tests.support.imports import importing_hub
 from tests.support.truth import compare
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -121,6 +125,25 @@ def test_text_values_stand_in_their_row(platform: str) -> None:
             assert value is None or value in cells or value.strip('"') in cells
 
 
+# ---- imports ----------------------------------------------------------------------------------------------------
+
+
+@platforms
+async def test_an_import_gives_the_truth_in_any_order_of_files(platform: str, tmp_path: Path) -> None:
+    truth = _truth(platform)
+    parents_first = [EXAMPLES / platform / name for name in truth["files"]]
+    imports = []
+
+    for order in (parents_first, parents_first[::-1]):
+        async with importing_hub(tmp_path / str(len(imports))) as hub:
+            imports.append(await hub.run(order))
+
+    one, other = imports
+    assert compare(truth, one.records, one.report, one.problems) == []
+    assert other.records == one.records
+    assert other.problems == one.problems
+
+
 # ---- the comparison itself --------------------------------------------------------------------------------------
 
 
@@ -200,6 +223,15 @@ def test_a_lost_and_a_surplus_record_are_said() -> None:
         f"invoices of invoices.csv row {lost['source_row']} was not imported",
         f"invoices of invoices.csv row {skipped['line']} was imported, expected skipped (duplicate)",
     ]
+
+
+def test_a_reason_that_is_not_given_is_said() -> None:
+    truth = _truth("jobber")
+    exported, report = _perfect_import(truth)
+
+    differences = compare(truth, exported, report, problems=[])
+
+    assert "the error file does not say ('jobs.csv', 239, 'jobs', 'skipped', 'conflict')" in differences
 
 
 def test_wrong_counts_and_sums_are_said() -> None:

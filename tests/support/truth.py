@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -13,11 +13,16 @@ Place = tuple[str, int, str]
 COUNTS = ("extracted", "imported", "skipped", "errored", "warnings", "references", "linked", "pending")
 
 
-def compare(truth: Record, exported: Mapping[str, Sequence[Record]], report: Record) -> list[str]:
+def compare(
+    truth: Record,
+    exported: Mapping[str, Sequence[Record]],
+    report: Record,
+    problems: Sequence[Record] | None = None,
+) -> list[str]:
     """Every difference between a truth document and an import, in words; empty where there is none.
 
     truth: a `truth.json` of `examples/`. exported: entity type -> records as `hub export ENTITY --format jsonl` gives
-    them. report: what `hub import --json` printed.
+    them. report: what `hub import --json` printed. problems: rows of the error file, where they are compared too.
     """
     stored, differences = _pair_up(truth["records"], exported)
     parents = _Parents(truth["records"], stored)
@@ -25,7 +30,36 @@ def compare(truth: Record, exported: Mapping[str, Sequence[Record]], report: Rec
         if expected["outcome"] == "imported" and i in stored:
             differences += _values(expected, stored[i])
             differences += _links(expected, stored[i], parents)
+    if problems is not None:
+        differences += compare_problems(truth, problems)
     return differences + compare_report(truth, report)
+
+
+def compare_problems(truth: Record, problems: Sequence[Record]) -> list[str]:
+    """Differences in what is said about single rows: errors, skipped copies and of what, warnings."""
+    expected = Counter(_told(truth["records"]))
+    found = Counter(
+        (row["hub_file"], int(row["hub_row"]), row["hub_entity"], row["hub_severity"], row["hub_code"])
+        for row in problems
+    )
+    differences = [f"the error file does not say {told}" for told in (expected - found).elements()]
+    differences += [f"the error file says {told}, expected nothing" for told in (found - expected).elements()]
+    reasons = {(row["hub_file"], int(row["hub_row"]), row["hub_entity"]): row["hub_reason"] for row in problems}
+    for record in truth["records"]:
+        if (original := record.get("of")) and f"row {original['line']} of" not in reasons.get(_place(record), ""):
+            differences.append(f"{_name(record)} is not said to be a copy of row {original['line']}")
+    return differences
+
+
+_SEVERITY = {"errored": "error", "skipped": "skipped"}
+
+
+def _told(records: Sequence[Record]) -> Iterator[tuple[str, int, str, str, str]]:
+    for record in records:
+        if record["outcome"] != "imported":
+            yield (*_place(record), _SEVERITY[record["outcome"]], record["code"])
+        elif record.get("warnings"):
+            yield (*_place(record), "warning", record["warnings"][0]["code"])
 
 
 def compare_report(truth: Record, report: Record) -> list[str]:

@@ -120,34 +120,32 @@ class DatetimeColumn(BulkColumn):
 
     def __init__(self, field: str, parse: Parser) -> None:
         super().__init__(field, parse)
-        self._days = _Parts(parse, "{}")
-        self._times = _Parts(parse, "2000-01-01 {}")
+        self._days = _Parts(parse, "{}", slice(0, 10))
+        self._times = _Parts(parse, "2000-01-01 {}", slice(10, None))
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
         days, times = self._days, self._times
-        values: list[str | None] = []
-        for day, _, time in [cell.replace("T", " ").partition(" ") for cell in cells]:
-            on, at = (days[day], times[time]) if day else (None, None)
-            values.append(f"{on[:10]}{at[10:]}" if on and at else None)
-        prefix = self._prefix
-        originals = [
-            f'{prefix}"{cell}"' if value and cell != value else "" for cell, value in zip(cells, values, strict=True)
-        ]
-        return values, self._quoted(values), originals
+        is_iso = "T" in text
+        parts = [(cell.replace("T", " ") if is_iso else cell).partition(" ") for cell in cells]
+        values = [on + at if day and (on := days[day]) and (at := times[time]) else None for day, _, time in parts]
+        if is_iso:
+            kept = [cell if cell != value else "" for cell, value in zip(cells, values, strict=True)]
+            return values, self._quoted(values), self._quoted(kept)
+        return values, self._quoted(values), self._quoted(cells)
 
 
-class _Parts(dict[str, str | None]):
-    """Part of a moment -> the moment it is in (or None), kept like every memo."""
+class _Parts(dict[str, str]):
+    """Day or time of day -> its part of the stored moment ("" where it is none), kept like every memo."""
 
-    def __init__(self, parse: Parser, moment: str) -> None:
+    def __init__(self, parse: Parser, moment: str, part: slice) -> None:
         super().__init__()
-        self._parse, self._moment = parse, moment
+        self._parse, self._moment, self._part = parse, moment, part
 
-    def __missing__(self, part: str) -> str | None:
+    def __missing__(self, text: str) -> str:
         if len(self) >= MEMO_ENTRIES_MAX:
             self.clear()
-        found: str | None = self._parse(self._moment.format(part)).value
-        self[part] = found
+        found: str = (self._parse(self._moment.format(text)).value or "")[self._part]
+        self[text] = found
         return found
 
 

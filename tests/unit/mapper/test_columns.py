@@ -20,10 +20,13 @@ TYPES = [kind for kind in FieldType if kind is not FieldType.REF]
 _WRITTEN = [
     "(212) 555-0142", "+12125550142", "212-555-0142 x9", "555 111 2222", "$1,234.56", "1234.56", "-$5", "0.00", "$0.50",
     "05.00", "1/15/2026 9:00 AM", "2026-01-15T10:30:00Z", "2026-01-15 10:30", "13/40/2026 9:00 AM", "1/2/26", "a@b.co",
-    "A@B.co", "a@b.co, c@d.co", "x@y", "-", "N/A", "", " ", "yes", "done", "12", '{"a": 1}', "example.com", "00/00/0000",
+    "A@B.co", "a@b.co, c@d.co", "x@y", "-", "N/A", "", " ", "yes", "done", "12", '{"a": 1}', "example.com",
+    "00/00/0000",
     "1/15/2026 25:00", "$1,234.567", "a\nb", 'say "hi"', "back\\slash", "\x7f", "\x1f",
 ]  # fmt: skip
-cells = st.one_of(st.text(max_size=30), st.sampled_from(_WRITTEN), st.text(string.digits + "/-:$., @+()xapm", max_size=20))
+cells = st.one_of(
+    st.text(max_size=30), st.sampled_from(_WRITTEN), st.text(string.digits + "/-:$., @+()xapm", max_size=20)
+)
 
 
 def column(kind: FieldType, **options: object) -> tuple[Field, MemoColumn | TextColumn]:
@@ -45,7 +48,12 @@ def read_members(converted: Converted) -> list[dict[str, object]]:
         (FieldType.TEXT, "  Ann ", {"value": "Ann"}, None),
         (FieldType.TEXT, "-", {"value": "-"}, None),
         (FieldType.TEXT, 'say "hi"\n\\', {"value": 'say "hi"\n\\'}, None),
-        (FieldType.PHONE, "(212) 555-0142 x12", {"value": "+12125550142", "value.extension": "12"}, "(212) 555-0142 x12"),
+        (
+            FieldType.PHONE,
+            "(212) 555-0142 x12",
+            {"value": "+12125550142", "value.extension": "12"},
+            "(212) 555-0142 x12",
+        ),
         (FieldType.PHONE, "+12125550142", {"value": "+12125550142"}, None),
         (FieldType.MONEY, "$1,234.5", {"value": 123450}, "$1,234.5"),
         (FieldType.MONEY, "1234.50", {"value": 123450}, None),

@@ -133,7 +133,17 @@ def test_customer_can_be_found_by_all_it_is_called_and_reached_by() -> None:
             *(
                 field(name, column)
                 for column, name in enumerate(
-                    ("source_id", "name", "first_name", "last_name", "company", "email", "phone", "mobile_phone", "street")
+                    (
+                        "source_id",
+                        "name",
+                        "first_name",
+                        "last_name",
+                        "company",
+                        "email",
+                        "phone",
+                        "mobile_phone",
+                        "street",
+                    )
                 )
             ),
         ),
@@ -143,7 +153,17 @@ def test_customer_can_be_found_by_all_it_is_called_and_reached_by() -> None:
     made = stream(
         mapped(
             plan,
-            ("7", "Ann Lee", "Ann", "Lee", "Lee Plumbing LLC", "A@x.co", "212-555-0142", "(212) 555-0142", "1 N. Main St"),
+            (
+                "7",
+                "Ann Lee",
+                "Ann",
+                "Lee",
+                "Lee Plumbing LLC",
+                "A@x.co",
+                "212-555-0142",
+                "(212) 555-0142",
+                "1 N. Main St",
+            ),
         ),
         "customers",
     )
@@ -168,7 +188,9 @@ def test_property_is_called_by_street_name_or_whole_address() -> None:
     fields = ("street", "city", "state", "postal_code", "name")
     plan = compiled("S|C|T|Z|N", record("properties", *(field(name, i) for i, name in enumerate(fields))))
 
-    found = entries(stream(mapped(plan, ("12 Oak Street", "Erie", "PA", "16501", "Lake House")), "properties").link_keys)
+    found = entries(
+        stream(mapped(plan, ("12 Oak Street", "Erie", "PA", "16501", "Lake House")), "properties").link_keys
+    )
 
     for text in ("12 Oak St", "Lake House", "12 Oak Street, Erie, PA 16501"):
         assert (key("properties", LinkKind.NAME, normalise_street(text)), 0) in found

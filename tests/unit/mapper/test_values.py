@@ -20,7 +20,15 @@ from shared.catalog.model import FieldType, load_catalog
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("Yes", True), ("FALSE", False), ("1", True), ("Sí", True), ("non", False), ("Inactive", False), ("Archived", False)],
+    [
+        ("Yes", True),
+        ("FALSE", False),
+        ("1", True),
+        ("Sí", True),
+        ("non", False),
+        ("Inactive", False),
+        ("Archived", False),
+    ],
 )
 def test_boolean_spellings(text: str, value: bool) -> None:
     assert boolean_parser("active")(text).value is value
