@@ -15,6 +15,7 @@ from pathlib import Path
 
 import shared.http
 from services.app import embedded_hub
+from shared.observability.logs import configure_logging
 
 DOCUMENT = Path(shared.http.__file__).with_name("openapi.json")
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail where the document is stale")
     options = parser.parse_args(arguments)
+    configure_logging(json_lines=False, level="warning")
     text = asyncio.run(openapi_text())
     if not options.check:
         DOCUMENT.write_text(text, encoding="utf-8")

@@ -200,11 +200,23 @@ def main() -> None:
         from shared.errors import HubError
 
         if not isinstance(error, HubError):
-            raise
+            _say_fault(error)
+            error = HubError(
+                f"The hub failed by a fault of its own ({type(error).__name__}). What was stored is safe.",
+                next_step="Try `hub resume`; if it stays, report the lines above.",
+                code="internal",
+            )
         if "--json" in sys.argv:
-            o.answer_json({"state": "refused", "error": error.message, "next": error.next_step, "code": error.code})
+            o.answer_json({"state": "failed", "error": error.message, "next": error.next_step, "code": error.code})
         o.say(f"{error.message}\n{error.next_step}".strip())
         sys.exit(1)
+
+
+def _say_fault(error: Exception) -> None:
+    """Where a fault came from, without its message: that may quote a customer's value."""
+    from shared.observability.logs import error_places
+
+    o.say(error_places(error))
 
 
 if __name__ == "__main__":

@@ -17,13 +17,20 @@ import msgspec
 from services.loader.audit import cancelled_audit, stamped
 from services.loader.finalizing import FinalizeInput, FinalizeOutcome
 from services.loader.load_planning import LoadInput, LoadOutcome, SealManifest
-from services.loader.outcomes import cancelled_counts, given_up_counts, staged_summary
+from services.loader.outcomes import (
+    cancelled_counts,
+    cancelled_records,
+    cancelled_rows,
+    given_up_counts,
+    given_up_records,
+    staged_summary,
+)
 from services.loader.sealed_index import open_index
 from services.loader.sealing import seal_entity
 from shared.catalog import load_catalog
 from shared.errors import PermanentError
 from shared.messages import topics
-from shared.messages.batches import MappedBatch
+from shared.messages.batches import CANCELLED, MappedBatch
 from shared.messages.control import (
     BatchLoaded,
     BatchStaged,
@@ -78,12 +85,14 @@ class LoaderHandlers:
             mapped = msgspec.msgpack.decode(await self.files.read(mapped.claim), type=MappedBatch)
         if await self.records.is_closed(mapped.run):
             return []  # a late copy of an ended run: everybody who needed the answer has it
-        summary = staged_summary(mapped)
-        stored = await self.staging.stage(mapped.run, mapped.batch, summary, mapped.problems, mapped.streams)
+        summary, problems = staged_summary(mapped), mapped.problems
+        if mapped.given_up == CANCELLED:
+            problems = cancelled_rows(await self._plan(mapped.plan), mapped)
+        stored = await self.staging.stage(mapped.run, mapped.batch, summary, problems, mapped.streams)
         fail_point("loader.staged_not_sent")
         answer = BatchStaged.model_validate_json(stored)
         out = [_run_message(topics.BATCH_STAGED, answer, answer.run, batch=answer.batch)]
-        if sum(counts.errored for counts in answer.entities.values()):
+        if sum(counts.errored + counts.skipped for counts in answer.entities.values()):
             problems = await self.staging.problems(mapped.run, mapped.batch)
             out.append(_problems(answer, entity="", stage="staged", count=0, problems=problems))
         return out
@@ -161,7 +170,8 @@ class LoaderHandlers:
         request: LoadRequested = delivery.message
         streams = await self.staging.streams(request.run, request.batch, request.entity)
         answer = _answer(request, "given_up", given_up_counts(streams))
-        stored = await self._decide(request, answer, b"", cancelled_audit("given_up", self.clock()), [])
+        problems = given_up_records(streams, given_up.message)
+        stored = await self._decide(request, answer, problems, cancelled_audit("given_up", self.clock()), [])
         return _loaded(stored)
 
     async def _load(self, request: LoadRequested) -> tuple[bytes, bytes]:
@@ -193,7 +203,8 @@ class LoaderHandlers:
     async def _cancel(self, request: LoadRequested) -> tuple[bytes, bytes]:
         streams = await self.staging.streams(request.run, request.batch, request.entity)
         answer = _answer(request, "cancelled", cancelled_counts(streams))
-        return await self._decide(request, answer, b"", cancelled_audit("cancelled", self.clock()), [])
+        problems = cancelled_records(streams)
+        return await self._decide(request, answer, problems, cancelled_audit("cancelled", self.clock()), [])
 
     async def _decide(
         self, request: LoadRequested, answer: BatchLoaded, problems: bytes, audit: bytes, records: Sequence[RecordRow]

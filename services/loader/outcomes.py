@@ -4,9 +4,74 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Literal
 
-from shared.messages.batches import CANCELLED, MappedBatch, MappedStream
+import msgspec
+import numpy as np
+import zstandard
+
+from shared.messages.batches import CANCELLED, MappedBatch, MappedStream, Problem
 from shared.messages.control import BatchStaged, EntityCounts
+from shared.messages.plan import RunPlan
+
+_CANCELLED_TEXT = (
+    "The run was cancelled before {} from this row on were imported. Import the file again to get them: "
+    "what is imported already will not be doubled."
+)
+_GIVEN_UP_TEXT = (
+    "{} from this row on could not be written: {} None of them was imported. "
+    "Resume the session with its failed batches once the cause is removed."
+)
+
+
+def cancelled_rows(plan: RunPlan, mapped: MappedBatch) -> bytes:
+    """What is said about a batch that was not mapped because its run was cancelled."""
+    span = plan.span_of_batch(mapped.batch)
+    return _packed(
+        [
+            Problem(
+                severity="skipped",
+                code="cancelled",
+                message=_CANCELLED_TEXT.format(f"{count} rows"),
+                record=span.first_record,
+                line=span.line,
+                entity=entity,
+            )
+            for entity, count in mapped.errored.items()
+        ]
+    )
+
+
+def cancelled_records(streams: Sequence[MappedStream]) -> bytes:
+    """What is said about staged records that were not loaded because their run was cancelled."""
+    return _packed([_of_stream(s, "skipped", "cancelled", _CANCELLED_TEXT.format(f"{s.count} records")) for s in streams])
+
+
+def given_up_records(streams: Sequence[MappedStream], reason: str) -> bytes:
+    """What is said about staged records that could not be loaded."""
+    return _packed(
+        [
+            _of_stream(s, "error", "batch_given_up", _GIVEN_UP_TEXT.format(f"{s.count} records", reason))
+            for s in streams
+        ]
+    )
+
+
+def _of_stream(stream: MappedStream, severity: Literal["error", "skipped"], code: str, message: str) -> Problem:
+    return Problem(
+        severity=severity,
+        code=code,
+        message=message,
+        record=int(np.frombuffer(stream.numbers, "<u4")[0]),
+        line=int(np.frombuffer(stream.lines, "<u4")[0]),
+        entity=stream.entity,
+        slot=stream.slot,
+    )
+
+
+def _packed(problems: Sequence[Problem]) -> bytes:
+    return zstandard.compress(msgspec.msgpack.encode(problems), 1) if problems else b""
+
 
 def staged_summary(mapped: MappedBatch) -> bytes:
     """The `BatchStaged` answer of a mapped batch as JSON: what is stored with it and sent for every copy of it."""

@@ -332,16 +332,12 @@ def _without_lost_places(
     return [_without_streets_of_places(file, d.columns, evidence) for file, d in zip(files, detections, strict=True)]
 
 
-def _without_streets_of_places(
-    file: FileMapping, columns: Sequence[ColumnProfile], evidence: Evidence
-) -> FileMapping:
+def _without_streets_of_places(file: FileMapping, columns: Sequence[ColumnProfile], evidence: Evidence) -> FileMapping:
     def stays(field: FieldMapping) -> bool:
         is_place = field.field == "property" and field.by == "name" and field.column is not None
         return not (is_place and _is_street(columns[field.column or 0], evidence))
 
-    records = [
-        record.model_copy(update={"fields": tuple(filter(stays, record.fields))}) for record in file.records
-    ]
+    records = [record.model_copy(update={"fields": tuple(filter(stays, record.fields))}) for record in file.records]
     return file.model_copy(update={"records": tuple(records)})
 
 

@@ -46,6 +46,8 @@ class Tally:
         self._sums = {e.name: EntityTotals() for e in catalog.in_load_order() if e.name in plan.entities}
         self._secondary: dict[str, int] = {}
         self._batches: dict[str, set[int]] = {name: set() for name in self._names}
+        self._explained: set[tuple[int, str, str]] = set()
+        """(batch, entity type, stage) of the problems that the outcomes so far come with."""
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Adds outcomes that were not added before."""
@@ -65,6 +67,12 @@ class Tally:
             target = getattr(sums, name)
             for money, amount in counts[name].items():
                 target[money] = target.get(money, 0) + amount
+        if self._names[outcome.step] != "finalizing" and (
+            counts["errored"] or counts["skipped"] or counts["warnings"]
+        ):
+            is_staged = outcome.step == 0
+            key = (outcome.batch, "" if is_staged else outcome.entity, "staged" if is_staged else "loaded")
+            self._explained.add(key)
         if outcome.step == 0:
             made = counts["valid"] + counts["errored"] + counts["skipped"]
             self._secondary[outcome.entity] = self._secondary.get(outcome.entity, 0) + made
@@ -78,9 +86,10 @@ class Tally:
                 sums.extracted = primary.get(name, 0) if only_primary else self._secondary.get(name, 0)
         return self._sums
 
-    def is_complete(self, planned: Mapping[str, int]) -> bool:
-        """Whether every outcome an ended run announced is there."""
-        return all(len(batches) >= planned.get(name, 0) for name, batches in self._batches.items())
+    def is_complete(self, planned: Mapping[str, int], problems: Iterable[tuple[int, str, str]]) -> bool:
+        """Whether every outcome an ended run announced is there, with the problems that explain it."""
+        has_all = all(len(batches) >= planned.get(name, 0) for name, batches in self._batches.items())
+        return has_all and self._explained.issubset(problems)
 
     def fractions(self, state: RunChanged) -> Fractions:
         """Progress from the outcomes that are there; it never goes back, since outcomes are never taken away."""

@@ -16,6 +16,7 @@ import zstandard
 
 from services.status.error_work import CellsRequest
 from services.status.repeats import RunPart
+from shared.errors import PermanentError
 from shared.messages.batches import Problem
 from shared.messages.plan import PlannedFile, RunPlan
 from shared.runtime import WorkerPool
@@ -72,13 +73,17 @@ class ErrorFiles:
     async def _cells(
         self, plan: RunPlan, batch: int, source: PlannedFile, numbers: Sequence[int]
     ) -> dict[int, list[str]]:
-        request = CellsRequest(
-            path=str(await self.files.local_path(source.sha256)),
-            reading=source.reading,
-            span=plan.span_of_batch(batch),
-            numbers=list(numbers),
-        )
-        encoded = await self.workers.call("services.status.error_work:cells_of", msgspec.msgpack.encode(request))
+        """Cells by record number; none where the landed file is gone or damaged, which the reasons say by themselves."""
+        try:
+            request = CellsRequest(
+                path=str(await self.files.local_path(source.sha256)),
+                reading=source.reading,
+                span=plan.span_of_batch(batch),
+                numbers=list(numbers),
+            )
+            encoded = await self.workers.call("services.status.error_work:cells_of", msgspec.msgpack.encode(request))
+        except (PermanentError, OSError):
+            return {}
         return msgspec.msgpack.decode(encoded, type=dict[int, list[str]])
 
     async def write(
@@ -142,8 +147,8 @@ def grouped(problems: Iterable[Problem]) -> list[list[Problem]]:
 
 
 def wanted(problem: Problem, stage: str) -> bool:
-    """Errors are told when a batch is staged, everything else when it is loaded (then it is known what became of it)."""
-    return (problem.severity == "error") == (stage == "staged")
+    """Warnings are told when their batch is loaded: only then it is known that the record was imported."""
+    return stage != "staged" or problem.severity != "warning"
 
 
 def decoded(problems: bytes) -> list[Problem]:

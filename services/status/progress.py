@@ -100,7 +100,8 @@ class Progress:
 
     async def is_complete(self, state: RunChanged) -> bool:
         """Whether every outcome of an ended run is counted."""
-        return (await self._tally(state)).is_complete(state.planned)
+        tally = await self._tally(state)
+        return tally.is_complete(state.planned, await self.store.problems(state.run))
 
     async def _tally(self, state: RunChanged) -> Tally:
         """The run's outcomes added up; only those that came since the last look are read."""
@@ -118,7 +119,7 @@ class Progress:
         """The view of a run."""
         tally = await self._tally(state)
         sums, shares = tally.totals(), tally.fractions(state)
-        done = state.state in ENDED and state.closed and tally.is_complete(state.planned)
+        done = state.state in ENDED and state.closed and await self.is_complete(state)
         entities = {
             name: EntityProgress(extracted=s.extracted, **{key: getattr(s, key) for key in COUNTED})
             for name, s in sums.items()

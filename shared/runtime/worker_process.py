@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +19,11 @@ LENGTH = struct.Struct("!Q")
 """Each frame: its length, then that many bytes of pickle (protocol 5)."""
 
 REPORT, RESULT, ERROR, FAILURE = range(4)
-"""Kinds of frames from the worker: (kind, object). ERROR carries an exception, FAILURE the text of one."""
+"""Kinds of frames from the worker: (kind, object, CPU seconds of the process since the call began). ERROR carries an
+exception, FAILURE the text of one."""
 
 _send: Callable[[int, Any], None] | None = None
+_began = 0.0
 
 
 def report(progress: Any) -> None:
@@ -41,7 +44,9 @@ def serve(descriptor: int) -> None:
 
 
 def _answer(function: str, arguments: tuple[Any, ...]) -> None:
+    global _began
     assert _send is not None
+    _began = time.process_time()
     try:
         module, _, name = function.partition(":")
         _send(RESULT, getattr(importlib.import_module(module), name)(*arguments))
@@ -67,7 +72,7 @@ def _send_error(error: Exception) -> None:
 
 
 def _send_frame(channel: socket.socket, kind: int, content: Any) -> None:
-    body = pickle.dumps((kind, content), protocol=5)
+    body = pickle.dumps((kind, content, time.process_time() - _began), protocol=5)
     # Two calls: joining them would copy the body once more.
     channel.sendall(LENGTH.pack(len(body)))
     channel.sendall(body)

@@ -12,7 +12,7 @@ import pickle
 import socket
 import subprocess
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -44,6 +44,8 @@ class WorkerPool:
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
         self._free = size
+        self.cpu_seconds: defaultdict[str, float] = defaultdict(float)
+        """CPU seconds by function, of answered calls."""
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
@@ -74,6 +76,7 @@ class WorkerPool:
             return await worker.call(function, arguments, on_report)
         finally:
             if worker is not None:
+                self.cpu_seconds[function] += worker.take_cpu_seconds()
                 self._busy.discard(worker)
                 if worker.is_usable and not self._closed:
                     self._idle.append(worker)
@@ -158,6 +161,7 @@ class _Worker:
         self._reader = reader
         self._writer = writer
         self.is_usable = True
+        self._cpu_seconds = 0.0
 
     @classmethod
     async def started(cls) -> _Worker:
@@ -196,28 +200,34 @@ class _Worker:
             self._writer.write(LENGTH.pack(len(request)))
             self._writer.write(request)
             await self._writer.drain()
-            kind, content = await self._receive()
+            kind, content, cpu_seconds = await self._receive()
             while kind == REPORT:
                 if on_report is not None:
                     on_report(content)
-                kind, content = await self._receive()
+                kind, content, cpu_seconds = await self._receive()
         except (EOFError, ConnectionError) as error:
             raise RetryableError(
                 f"The worker process {self.pid} died while it ran {function}.",
                 next_step="It is replaced and the call tried again; if it keeps dying, look for a lack of memory.",
             ) from error
         self.is_usable = True
+        self._cpu_seconds = cpu_seconds
         if kind == RESULT:
             return content
         if kind == ERROR:
             raise content
         raise RuntimeError(f"{function} failed in a worker process:\n{content}")
 
-    async def _receive(self) -> tuple[int, Any]:
+    def take_cpu_seconds(self) -> float:
+        """CPU seconds of the last call; 0 where it was not answered."""
+        taken, self._cpu_seconds = self._cpu_seconds, 0.0
+        return taken
+
+    async def _receive(self) -> tuple[int, Any, float]:
         # IncompleteReadError is an EOFError.
         (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
-        kind, content = pickle.loads(await self._reader.readexactly(length))  # noqa: S301 - from our own process
-        return kind, content
+        kind, content, cpu_seconds = pickle.loads(await self._reader.readexactly(length))  # noqa: S301 - our process
+        return kind, content, cpu_seconds
 
     def kill(self) -> None:
         """End the process at once."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from shared.messages.plan import record_id
 from shared.runtime.fail_points import fail_point
@@ -270,8 +270,8 @@ def _streams(connection: sqlite3.Connection, account: str, entity: str | None) -
     return [Stream(*row) for row in connection.execute(f"{query} ORDER BY run, first_slot", values)]
 
 
-def _by_ids(connection: sqlite3.Connection, query: str, ids: Sequence[int]) -> list[tuple[int, ...]]:
-    found: list[tuple[int, ...]] = []
+def _by_ids(connection: sqlite3.Connection, query: str, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
     for start in range(0, len(ids), _IDS_PER_QUERY):
         part = ids[start : start + _IDS_PER_QUERY]
         marks = ",".join("?" * len(part))

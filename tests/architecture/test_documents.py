@@ -217,7 +217,7 @@ def test_a_service_names_its_topics_in_its_readme(service: str) -> None:
     text = (ROOT / "services" / service / "README.md").read_text(encoding="utf-8")
     own = {topic.name for topic in TOPICS if topic.producer == service or service in topic.consumers}
 
-    assert {match for match in re.findall(r"hub\.[a-z.-]+\.v\d+", text)} == own
+    assert set(re.findall(r"hub\.[a-z.-]+\.v\d+", text)) == own
 
 
 async def test_the_openapi_document_is_that_of_the_routes() -> None:

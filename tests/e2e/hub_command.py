@@ -114,7 +114,9 @@ async def exports(data_directory: Path, *entities: str) -> dict[str, list[dict[s
 
 def comparable(report: dict[str, Any]) -> dict[str, Any]:
     """A report without what differs between two equal imports."""
-    return {key: value for key, value in report.items() if key not in ("session", "seconds", "errors_file", "report_file")}
+    return {
+        key: value for key, value in report.items() if key not in ("session", "seconds", "errors_file", "report_file")
+    }
 
 
 def write_csv(path: Path, *lines: str) -> Path:
@@ -125,4 +127,4 @@ def write_csv(path: Path, *lines: str) -> Path:
 
 def _environment(extra: dict[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-    return kept | {"PYTHONPATH": str(Path(__file__).parents[2])} | extra
+    return kept | {"PYTHONPATH": str(Path(__file__).parents[2]), "HUB_WORKERS": "1"} | extra

@@ -12,24 +12,11 @@ import jsonschema
 import pytest
 
 from services.status.report_schema import PUBLISHED
-from tests.e2e.hub_command import JOBBER, Answer, Hub, comparable, exports, run_hub, write_csv
+from tests.e2e.hub_command import JOBBER, Answer, Hub, exports, write_csv
 
 SCHEMA = PUBLISHED
 REQUIRED_KEYS = {"session", "state", "files", "entities", "money", "errors_file", "report_file", "seconds"}
 ENTITY_TYPES = ("customers", "properties", "jobs", "invoices")
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hub:
-    monkeypatch.setenv("HUB_WORKERS", "1")  # a second one would start for nothing
-    return Hub(tmp_path / "data", monkeypatch, capsys)
-
-
-@pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Answer, Path]:
-    """The three Jobber files imported by the real command: its answer and the data directory."""
-    data = tmp_path_factory.mktemp("jobber") / "data"
-    return run_hub("import", *JOBBER, "--data-dir", data, "--yes", "--json"), data
 
 
 @pytest.fixture
@@ -56,8 +43,8 @@ def jobs(tmp_path: Path) -> Path:
 # ---- the report -----------------------------------------------------------------------------------------------
 
 
-def test_an_import_with_bad_rows_ends_with_two_and_the_published_report(imported: tuple[Answer, Path]) -> None:
-    answer, _ = imported
+def test_an_import_with_bad_rows_ends_with_two_and_the_published_report(jobber_import: tuple[Answer, Path]) -> None:
+    answer, _ = jobber_import
 
     report = answer.json
 
@@ -67,8 +54,8 @@ def test_an_import_with_bad_rows_ends_with_two_and_the_published_report(imported
     jsonschema.validate(report, json.loads(SCHEMA.read_text()))
 
 
-def test_files_are_reported_in_the_order_given_with_what_they_held(imported: tuple[Answer, Path]) -> None:
-    files = imported[0].json["files"]
+def test_files_are_reported_in_the_order_given_with_what_they_held(jobber_import: tuple[Answer, Path]) -> None:
+    files = jobber_import[0].json["files"]
 
     assert [(file["file"], file["entities"]) for file in files] == [
         ("clients.csv", ["customers", "properties"]),
@@ -77,30 +64,30 @@ def test_files_are_reported_in_the_order_given_with_what_they_held(imported: tup
     ]
 
 
-def test_every_record_and_reference_is_accounted_for(imported: tuple[Answer, Path]) -> None:
-    for entity, counts in imported[0].json["entities"].items():
+def test_every_record_and_reference_is_accounted_for(jobber_import: tuple[Answer, Path]) -> None:
+    for entity, counts in jobber_import[0].json["entities"].items():
         assert counts["extracted"] == counts["imported"] + counts["skipped"] + counts["errored"], entity
         assert counts["references"] == counts["linked"] + counts["pending"], entity
 
 
-def test_money_of_the_source_is_in_the_destination_or_left_out(imported: tuple[Answer, Path]) -> None:
+def test_money_of_the_source_is_in_the_destination_or_left_out(jobber_import: tuple[Answer, Path]) -> None:
     cents = {
         name: {key: round(float(amount) * 100) for key, amount in sums.items()}
-        for name, sums in imported[0].json["money"].items()
+        for name, sums in jobber_import[0].json["money"].items()
     }
 
     assert {"jobs.total", "invoices.total"} <= set(cents)
     assert all(sums["source"] == sums["destination"] + sums["left_out"] for sums in cents.values())
 
 
-def test_the_report_lies_as_a_file_with_the_same_content(imported: tuple[Answer, Path]) -> None:
-    report = imported[0].json
+def test_the_report_lies_as_a_file_with_the_same_content(jobber_import: tuple[Answer, Path]) -> None:
+    report = jobber_import[0].json
 
     assert json.loads(Path(report["report_file"]).read_text()) == report
 
 
-def test_the_error_file_shows_source_columns_and_a_reason_for_every_row(imported: tuple[Answer, Path]) -> None:
-    report = imported[0].json
+def test_the_error_file_shows_source_columns_and_a_reason_for_every_row(jobber_import: tuple[Answer, Path]) -> None:
+    report = jobber_import[0].json
 
     rows = _rows(Path(report["errors_file"]))
 
@@ -109,8 +96,8 @@ def test_the_error_file_shows_source_columns_and_a_reason_for_every_row(imported
     assert {row["hub_severity"] for row in rows} >= {"error", "skipped"}
 
 
-def test_beside_it_each_source_file_has_its_errors_in_its_own_columns(imported: tuple[Answer, Path]) -> None:
-    report = imported[0].json
+def test_beside_it_each_source_file_has_its_errors_in_its_own_columns(jobber_import: tuple[Answer, Path]) -> None:
+    report = jobber_import[0].json
 
     rows = _rows(Path(report["errors_file"]).with_name("errors-invoices.csv"))
 
@@ -119,11 +106,13 @@ def test_beside_it_each_source_file_has_its_errors_in_its_own_columns(imported: 
     assert len(rows) == report["entities"]["invoices"]["errored"]
 
 
-def test_files_in_another_order_make_the_same_store(imported: tuple[Answer, Path], hub: Hub) -> None:
+def test_files_in_another_order_make_the_same_store(jobber_import: tuple[Answer, Path], hub: Hub) -> None:
     answer = hub.imports(*reversed(JOBBER))
 
-    assert answer.json["entities"] == imported[0].json["entities"]
-    assert asyncio.run(exports(hub.data_directory, *ENTITY_TYPES)) == asyncio.run(exports(imported[1], *ENTITY_TYPES))
+    assert answer.json["entities"] == jobber_import[0].json["entities"]
+    assert asyncio.run(exports(hub.data_directory, *ENTITY_TYPES)) == asyncio.run(
+        exports(jobber_import[1], *ENTITY_TYPES)
+    )
 
 
 # ---- several sessions -----------------------------------------------------------------------------------------

@@ -39,8 +39,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield Running(folder / "data", said["url"], said["token"], answer, folder)
 
 
-def test_an_import_over_http_reports_like_one_on_the_directory(running: Running, tmp_path: Path) -> None:
-    local = run_hub("import", *JOBBER, "--data-dir", tmp_path / "data", "--yes", "--json")
+def test_an_import_over_http_reports_like_one_on_the_directory(
+    running: Running, jobber_import: tuple[Answer, Path]
+) -> None:
+    local, _ = jobber_import
 
     assert running.import_over_http.code == local.code
     assert comparable(running.import_over_http.json) == comparable(local.json)

@@ -17,7 +17,7 @@ import phonenumbers
 import pytest
 
 from examples.make_examples import PLATFORMS, main
-from tests.support.imports import importing_hub
+from tests.support.imports import Import, importing_hub
 from tests.support.truth import compare
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -132,7 +132,7 @@ def test_text_values_stand_in_their_row(platform: str) -> None:
 async def test_an_import_gives_the_truth_in_any_order_of_files(platform: str, tmp_path: Path) -> None:
     truth = _truth(platform)
     parents_first = [EXAMPLES / platform / name for name in truth["files"]]
-    imports = []
+    imports: list[Import] = []
 
     for order in (parents_first, parents_first[::-1]):
         async with importing_hub(tmp_path / str(len(imports))) as hub:

@@ -16,10 +16,14 @@ from typing import Any
 import httpx2
 
 from services.app import Hub, embedded_hub
+from shared.security.principal import Role
 
 DEADLINE_SECONDS = 120
 RUN_BITS = 32
 """The upper half of a record's id is the number of the run that made it."""
+
+CELL_CHARS_MAX = 4 << 20
+"""The error file holds the source's cells, however long."""
 
 Json = dict[str, Any]
 
@@ -50,9 +54,23 @@ class ImportingHub:
     def __init__(self, hub: Hub, client: httpx2.AsyncClient) -> None:
         self.hub, self.client = hub, client
 
-    async def run(self, paths: Sequence[Path], *, options: Mapping[str, Any] | None = None) -> Import:
-        """Lands, analyses, approves what is proposed, imports, and reads everything back."""
-        session = await self._session(paths, options or {})
+    async def of_account(self, account: str) -> ImportingHub:
+        """The same hub as another account sees it: with a store of its own, and with uploads only."""
+        token = await self.hub.tokens.create(account, Role.OWNER, "test")
+        return ImportingHub(self.hub, _client(self.hub, token.text))
+
+    async def run(
+        self,
+        paths: Sequence[Path] = (),
+        *,
+        uploads: Mapping[str, bytes] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Import:
+        """Lands, analyses, approves what is proposed, imports, and reads everything back.
+
+        `uploads`: file name -> content, sent over HTTP instead of being read from a path.
+        """
+        session = await self._session(paths, uploads or {}, options or {})
         files = (await self._get(f"/sessions/{session}/files")).json()
         if not any(file["state"] == "landed" for file in files):
             return Import(session, files, refused="no file could be read")
@@ -71,6 +89,7 @@ class ImportingHub:
             f"/sessions/{session}/runs/{run}/progress", lambda r: r.status_code == 200 and r.json()["done"]
         )
         report = (await self._get(f"/sessions/{session}/runs/{run}/report")).json()
+        csv.field_size_limit(CELL_CHARS_MAX)
         problems = (await self._get(f"/sessions/{session}/runs/{run}/error-file")).text
         return Import(
             session=session,
@@ -81,7 +100,7 @@ class ImportingHub:
             problems=list(csv.DictReader(io.StringIO(problems, newline=""))),
         )
 
-    async def _session(self, paths: Sequence[Path], options: Mapping[str, Any]) -> str:
+    async def _session(self, paths: Sequence[Path], uploads: Mapping[str, bytes], options: Mapping[str, Any]) -> str:
         made = await self._post("/sessions", {"paths": [str(path) for path in paths], "options": dict(options)})
         session: str = made.json()["id"]
         for path in paths:
@@ -91,6 +110,9 @@ class ImportingHub:
                 headers={"content-type": "application/vnd.hub.local-file+json"},
             )
             assert added.status_code == 202, added.text
+        for name, content in uploads.items():
+            sent = await self.client.post(f"/sessions/{session}/files", params={"name": name}, content=content)
+            assert sent.status_code == 202, sent.text
         await self._until(f"/sessions/{session}/files", lambda r: all(f["state"] != "landing" for f in r.json()))
         return session
 
@@ -130,12 +152,16 @@ async def importing_hub(directory: Path) -> AsyncIterator[ImportingHub]:
     """A hub on an empty data directory."""
     directory.mkdir(parents=True, exist_ok=True)
     async with embedded_hub(directory) as hub:
-        headers = {"Authorization": f"Bearer {hub.local_token}"}
-        transport = httpx2.ASGITransport(app=hub.app)
-        async with httpx2.AsyncClient(
-            transport=transport, base_url="http://hub/api/v1", headers=headers, timeout=DEADLINE_SECONDS
-        ) as client:
-            yield ImportingHub(hub, client)
+        yield ImportingHub(hub, _client(hub, hub.local_token))
+
+
+def _client(hub: Hub, token: str) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=hub.app),
+        base_url="http://hub/api/v1",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=DEADLINE_SECONDS,
+    )
 
 
 def in_importing_hub(directory: Path, work: Callable[[ImportingHub], Awaitable[Any]]) -> Any:

@@ -106,9 +106,16 @@ def test_an_example_with_an_unknown_member_is_reported(messages: Path) -> None:
     path = messages / EXAMPLES / f"{RUN_CLOSED.name}.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"surprise": 1}))
 
-    assert example_problems(messages) == [
-        f"{RUN_CLOSED.name}.json: holds members that the model does not know, or leaves some out"
-    ]
+    assert example_problems(messages) == [f"{RUN_CLOSED.name}.json: holds members that the model does not know"]
+
+
+def test_an_example_may_leave_out_what_has_a_default(messages: Path) -> None:
+    path = messages / EXAMPLES / f"{RUN_CHANGED.name}.json"
+    example = json.loads(path.read_text())
+    del example["closed"]
+    path.write_text(json.dumps(example))
+
+    assert example_problems(messages) == []
 
 
 @pytest.mark.parametrize("name", ["hub.run.changed.v1", "hub.batch.mapped.v1"])
