@@ -30,8 +30,7 @@ class IngestHandlers:
     async def staged(self, delivery: Delivery) -> Sequence[Outgoing]:
         """A batch of the validating step is done."""
         message: BatchStaged = delivery.message
-        position = await self.runs.validating_position(message.run, message.batch)
-        return await self.runs.acknowledged(message.run, 0, position, message.model_dump_json().encode())
+        return await self.runs.staged(message.run, message.batch, message.model_dump_json().encode())
 
     async def sealed(self, delivery: Delivery) -> Sequence[Outgoing]:
         """The staged records are sealed, or cannot be."""

@@ -198,19 +198,27 @@ class Runs:
 
     async def acknowledged(self, run_id: int, step: int, position: int, payload: bytes) -> Sequence[Outgoing]:
         """What follows from one acknowledgement, also from a repeated one."""
+        return await self._acknowledged(await self.get(run_id), step, position, payload)
+
+    async def staged(self, run_id: int, batch: int, payload: bytes) -> Sequence[Outgoing]:
+        """The same for a batch of the validating step."""
         run = await self.get(run_id)
+        position = batch if run.only_batches is None else run.only_batches.index(batch)
+        return await self._acknowledged(run, 0, position, payload)
+
+    async def _acknowledged(self, run: Run, step: int, position: int, payload: bytes) -> Sequence[Outgoing]:
         if run.state in ENDED:
             return await self._again(run)
-        await self.progress.acknowledge(run_id, step, position, payload)
+        await self.progress.acknowledge(run.run, step, position, payload)
         if step != run.step or run.sealing:
             return await self._again(run)
         planned = run.planned[run.step_name]
         if not may_complete(position, run.window, planned):
             follower = released_by(position, run.window, planned)
             return [] if follower is None or run.paused else await self._release(run, [follower])
-        if await self.progress.count(run_id, step) < planned:
+        if await self.progress.count(run.run, step) < planned:
             return []
-        return await self._change(run_id, self._step_done, publish=False)
+        return await self._change(run.run, self._step_done, publish=False)
 
     async def _step_done(self, run: Run) -> Sequence[Outgoing] | None:
         if run.step == 0:
@@ -234,11 +242,6 @@ class Runs:
         for name, batches in lists.items():
             run.planned[name] = len(batches)
         return (await self.files.put_bytes(json.dumps(lists, sort_keys=True).encode())).sha256
-
-    async def validating_position(self, run_id: int, batch: int) -> int:
-        """Place of a batch in the validating step (they differ where a run repeats failed batches)."""
-        run = await self.get(run_id)
-        return batch if run.only_batches is None else run.only_batches.index(batch)
 
     async def sealed(self, run_id: int, seal: str | None, failure: str | None) -> Sequence[Outgoing]:
         """The seal is there (or cannot be made): on to the importing steps."""

@@ -40,9 +40,7 @@ async def export_records(
     links = [msgspec.json.decode(row.links, type=Links) if row.links else {} for _, row in page]
     parents = {link.id for record in links for entries in record.values() for link in entries if link.id is not None}
     source_ids = {row.id: json.loads(row.body).get("source_id") for row in await store.rows(sorted(parents))}
-    return [
-        _record(entity, stream, row, own, source_ids) for (stream, row), own in zip(page, links, strict=True)
-    ]
+    return [_record(entity, stream, row, own, source_ids) for (stream, row), own in zip(page, links, strict=True)]
 
 
 def _record(

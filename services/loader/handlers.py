@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from services.loader.sealing import seal_entity
 from shared.catalog import load_catalog
 from shared.errors import PermanentError
 from shared.messages import topics
-from shared.messages.batches import CANCELLED, MappedBatch
+from shared.messages.batches import CANCELLED, MappedBatch, MappedStream
 from shared.messages.control import (
     BatchLoaded,
     BatchStaged,
@@ -54,6 +55,8 @@ from shared.storage.files import Files
 from shared.storage.records import RecordRow, RecordStore, Segment, Settled, Stream
 from shared.storage.staging import KeysReader, StagingStore
 
+_STEPS_KEPT = 64
+
 PAGE_RECORDS = 500
 """Records with open references that are looked at together in Finalizing."""
 
@@ -63,6 +66,16 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
     answer: bytes
     problem_count: int
+
+
+@dataclass(frozen=True)
+class _Sealed:
+    """Local paths of the immutable files that all loads of one step share."""
+
+    plan: str
+    own: str
+    parents: dict[str, list[str]]
+    has_earlier: bool
 
 
 @dataclass
@@ -75,6 +88,7 @@ class LoaderHandlers:
     workers: WorkerPool
     clock: Clock
     page_records: int = PAGE_RECORDS
+    _steps: OrderedDict[tuple[str, str], _Sealed] = field(default_factory=OrderedDict)
 
     # ---- validating -------------------------------------------------------------------------------------------
 
@@ -159,8 +173,6 @@ class LoaderHandlers:
         request: LoadRequested = delivery.message
         stored = await self.records.outcome(request.run, request.step, request.batch, request.entity)
         if stored is None:
-            if await self.records.is_closed(request.run):
-                return []
             stored = await (self._cancel(request) if request.cancelled else self._load(request))
         fail_point("loader.records_written_not_sent")
         return _loaded(stored)
@@ -168,26 +180,27 @@ class LoaderHandlers:
     async def load_given_up(self, delivery: Delivery, given_up: GivenUp) -> Sequence[Outgoing]:
         """A batch that cannot be loaded makes its records errors, so that the run ends."""
         request: LoadRequested = delivery.message
-        streams = await self.staging.streams(request.run, request.batch, request.entity)
+        streams = await self._streams(request)
         answer = _answer(request, "given_up", given_up_counts(streams))
         problems = given_up_records(streams, given_up.message)
         stored = await self._decide(request, answer, problems, cancelled_audit("given_up", self.clock()), [])
         return _loaded(stored)
 
     async def _load(self, request: LoadRequested) -> tuple[bytes, bytes]:
-        manifest = await self._manifest(request.seal)
+        sealed = await self._sealed(request)
+        streams, problems = await self.staging.part(request.run, request.batch, request.entity)
         work = LoadInput(
-            plan=str(await self.files.local_path(request.plan)),
+            plan=sealed.plan,
             batch=request.batch,
             entity=request.entity,
-            streams=await self.staging.streams(request.run, request.batch, request.entity),
-            problems=await self.staging.problems(request.run, request.batch),
-            own=str(await self.files.local_path(manifest.indexes[request.entity])),
-            parents=await self._parents(manifest, {request.entity}),
+            streams=streams,
+            problems=problems,
+            own=sealed.own,
+            parents=sealed.parents,
         )
         outcome = await self._plan_load(work)
         # Parents of this run are stored before their children's step begins; only those of earlier runs can be gone.
-        if not request.dry_run and (request.parents_missing or any(manifest.earlier.values())):
+        if not request.dry_run and (request.parents_missing or sealed.has_earlier):
             present = await self.records.existing(outcome.linked_ids)
             if absent := sorted(set(outcome.linked_ids) - present):
                 outcome = await self._plan_load(msgspec.structs.replace(work, absent=absent))
@@ -196,15 +209,34 @@ class LoaderHandlers:
         audit = stamped(outcome.audit, "dry_run" if request.dry_run else "load", self.clock())
         return await self._decide(request, answer, outcome.problems, audit, records)
 
+    async def _sealed(self, request: LoadRequested) -> _Sealed:
+        """Where the immutable files of a step lie, looked up once per step and not once per batch."""
+        key = (request.seal, request.entity)
+        if key not in self._steps:
+            manifest = await self._manifest(request.seal)
+            self._steps[key] = _Sealed(
+                plan=str(await self.files.local_path(request.plan)),
+                own=str(await self.files.local_path(manifest.indexes[request.entity])),
+                parents=await self._parents(manifest, {request.entity}),
+                has_earlier=any(manifest.earlier.values()),
+            )
+            while len(self._steps) > _STEPS_KEPT:
+                self._steps.popitem(last=False)
+        return self._steps[key]
+
     async def _plan_load(self, work: LoadInput) -> LoadOutcome:
         encoded = await self.workers.call("services.loader.load_planning:plan_load", msgspec.msgpack.encode(work))
         return msgspec.msgpack.decode(encoded, type=LoadOutcome)
 
     async def _cancel(self, request: LoadRequested) -> tuple[bytes, bytes]:
-        streams = await self.staging.streams(request.run, request.batch, request.entity)
+        streams = await self._streams(request)
         answer = _answer(request, "cancelled", cancelled_counts(streams))
         problems = cancelled_records(streams)
         return await self._decide(request, answer, problems, cancelled_audit("cancelled", self.clock()), [])
+
+    async def _streams(self, request: LoadRequested) -> list[MappedStream]:
+        encoded, _ = await self.staging.part(request.run, request.batch, request.entity)
+        return [msgspec.msgpack.decode(stream, type=MappedStream) for stream in encoded]
 
     async def _decide(
         self, request: LoadRequested, answer: BatchLoaded, problems: bytes, audit: bytes, records: Sequence[RecordRow]

@@ -277,7 +277,9 @@ def _similar(
     found: dict[int, tuple[Method, list[int]]] = {}
     for method, hashes_of in stages:
         asked = [
-            (i, hashes) for i in entries if i not in found and len(hashes := hashes_of(column.parent, column.normalised[i]))
+            (i, hashes)
+            for i in entries
+            if i not in found and len(hashes := hashes_of(column.parent, column.normalised[i]))
         ]
         if not asked:
             continue

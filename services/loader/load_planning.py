@@ -47,7 +47,8 @@ class LoadInput(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     batch: int
     entity: str
-    streams: list[MappedStream]
+    streams: list[bytes]
+    """Encoded MappedStreams, as they were staged."""
     problems: bytes
     own: str
     """Path of the sealed index of `entity`."""
@@ -99,8 +100,8 @@ class _Loading:
         self._linked: set[int] = set()
 
     def outcome(self) -> LoadOutcome:
-        for stream in self._work.streams:
-            self._load_stream(stream)
+        for encoded in self._work.streams:
+            self._load_stream(msgspec.msgpack.decode(encoded, type=MappedStream))
         # Two slots of one entity type interleave by row; the store wants ascending ids.
         self._records.sort()
         return LoadOutcome(
@@ -272,9 +273,7 @@ class _Counts:
         self.references += total
         self.linked += linked
         self.pending += total - linked
-        self.unresolved += sum(
-            status == "unresolved" and bool(counted[i]) for i, (status, _) in answers.open.items()
-        )
+        self.unresolved += sum(status == "unresolved" and bool(counted[i]) for i, (status, _) in answers.open.items())
 
     def encode(self) -> bytes:
         return (
@@ -358,5 +357,3 @@ def _plan(path: str) -> RunPlan:
 
 def _parent_index(paths: tuple[str, ...]) -> ParentIndex:
     return ParentIndex([index for path in paths if len((index := open_index(Path(path)))["link_hash"])])
-
-

@@ -44,16 +44,15 @@ def cancelled_rows(plan: RunPlan, mapped: MappedBatch) -> bytes:
 
 def cancelled_records(streams: Sequence[MappedStream]) -> bytes:
     """What is said about staged records that were not loaded because their run was cancelled."""
-    return _packed([_of_stream(s, "skipped", "cancelled", _CANCELLED_TEXT.format(f"{s.count} records")) for s in streams])
+    return _packed(
+        [_of_stream(s, "skipped", "cancelled", _CANCELLED_TEXT.format(f"{s.count} records")) for s in streams]
+    )
 
 
 def given_up_records(streams: Sequence[MappedStream], reason: str) -> bytes:
     """What is said about staged records that could not be loaded."""
     return _packed(
-        [
-            _of_stream(s, "error", "batch_given_up", _GIVEN_UP_TEXT.format(f"{s.count} records", reason))
-            for s in streams
-        ]
+        [_of_stream(s, "error", "batch_given_up", _GIVEN_UP_TEXT.format(f"{s.count} records", reason)) for s in streams]
     )
 
 

@@ -61,7 +61,10 @@ class _Seal:
         self._stored = stored
         self._scratch = scratch
         self._streams = {
-            (file.rank, stream.slot): stream for file in plan.files for stream in file.streams if stream.entity == entity
+            (file.rank, stream.slot): stream
+            for file in plan.files
+            for stream in file.streams
+            if stream.entity == entity
         }
         self._parts: dict[str, Path] = {}
 
@@ -73,9 +76,7 @@ class _Seal:
         self._write_existing()
         self._seal_links(totals["links"])
         path = self._scratch / f"{self._entity}.seal"
-        write_index(
-            path, run=self._plan.run, entity=self._entity, label=self._plan.source_label, parts=self._parts
-        )
+        write_index(path, run=self._plan.run, entity=self._entity, label=self._plan.source_label, parts=self._parts)
         for part in self._parts.values():
             part.unlink()
         return path

@@ -44,9 +44,7 @@ def make_loader(
         name=NAME,
         routes=[
             Route(BATCH_MAPPED, handlers.stage, consumer_group(NAME, BATCH_MAPPED), ordered=False, in_flight=16),
-            Route(
-                SEAL_REQUESTED, handlers.seal, consumer_group(NAME, SEAL_REQUESTED), give_up=handlers.seal_given_up
-            ),
+            Route(SEAL_REQUESTED, handlers.seal, consumer_group(NAME, SEAL_REQUESTED), give_up=handlers.seal_given_up),
             Route(
                 LOAD_REQUESTED,
                 handlers.load,

@@ -46,7 +46,9 @@ class SqliteProgressStore:
 
     async def acknowledge(self, run: int, step: int, position: int, payload: bytes) -> None:
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR IGNORE INTO acknowledgements VALUES (?,?,?,?)", (run, step, position, payload))
+            connection.execute(
+                "INSERT OR IGNORE INTO acknowledgements VALUES (?,?,?,?)", (run, step, position, payload)
+            )
 
         await self._database.write(write)
 

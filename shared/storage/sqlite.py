@@ -169,7 +169,9 @@ class SqliteDatabase:
             group.append(job)
 
 
-def open_connection(path: Path, *, synchronous: Synchronous = "FULL", cache_mib: int = READER_CACHE_MIB) -> sqlite3.Connection:
+def open_connection(
+    path: Path, *, synchronous: Synchronous = "FULL", cache_mib: int = READER_CACHE_MIB
+) -> sqlite3.Connection:
     """A connection in WAL mode with the hub's settings and no implicit transactions; the file is made if absent."""
     try:
         connection = sqlite3.connect(

@@ -54,8 +54,8 @@ class StagingStore(Protocol):
     async def with_keys(self, run: int, entity: str, work: Callable[[KeysReader], T]) -> T:
         """Runs `work` off the event loop over the staged keys of one entity type."""
 
-    async def streams(self, run: int, batch: int, entity: str) -> list[MappedStream]:
-        """The streams of one entity type in one batch, by slot."""
+    async def part(self, run: int, batch: int, entity: str) -> tuple[list[bytes], bytes]:
+        """The encoded streams of one entity type in one batch, by slot, and the batch's problems."""
 
     async def purge(self, run: int) -> None:
         """Forgets a run. Repeating it is harmless."""
@@ -133,14 +133,15 @@ class SqliteStagingStore:
 
         return await self._database.read(read)
 
-    async def streams(self, run: int, batch: int, entity: str) -> list[MappedStream]:
-        rows = await self._database.read(
-            lambda c: c.execute(
-                "SELECT stream FROM staged_streams WHERE run=? AND entity=? AND batch=? ORDER BY slot",
-                (run, entity, batch),
-            ).fetchall()
-        )
-        return [msgspec.msgpack.decode(row[0], type=MappedStream) for row in rows]
+    async def part(self, run: int, batch: int, entity: str) -> tuple[list[bytes], bytes]:
+        streams = "SELECT stream FROM staged_streams WHERE run=? AND entity=? AND batch=? ORDER BY slot"
+        problems = "SELECT problems FROM staged_batches WHERE run=? AND batch=?"
+
+        def read(connection: sqlite3.Connection) -> tuple[list[bytes], bytes]:
+            found = connection.execute(problems, (run, batch)).fetchone()
+            return [row[0] for row in connection.execute(streams, (run, entity, batch))], found[0] if found else b""
+
+        return await self._database.read(read)
 
     async def purge(self, run: int) -> None:
         def write(connection: sqlite3.Connection) -> None:

@@ -110,11 +110,16 @@ class ImportingHub:
                 headers={"content-type": "application/vnd.hub.local-file+json"},
             )
             assert added.status_code == 202, added.text
+            await self._landed(session)
         for name, content in uploads.items():
             sent = await self.client.post(f"/sessions/{session}/files", params={"name": name}, content=content)
             assert sent.status_code == 202, sent.text
-        await self._until(f"/sessions/{session}/files", lambda r: all(f["state"] != "landing" for f in r.json()))
+            await self._landed(session)
         return session
+
+    async def _landed(self, session: str) -> None:
+        """One file after the other: how landings of one session get on with each other is tested elsewhere."""
+        await self._until(f"/sessions/{session}/files", lambda r: all(f["state"] != "landing" for f in r.json()))
 
     async def _records(self, entity: str, run: int) -> list[Json]:
         lines = (await self._get(f"/exports/{entity}")).text.splitlines()

@@ -313,3 +313,14 @@ def test_batch_boundaries_do_not_change_keys_contents_or_bodies(rows: list[tuple
         ]
 
     assert made(rows) == made(rows[:cut], rows[cut:])
+
+
+def test_a_row_per_child_is_a_copy_of_its_parent_whatever_child_its_id_names() -> None:
+    owner = record("customers", field("source_id", 0, part="before", separator="_"), field("name", 1))
+    plan = compiled("J-ID|Name", owner)
+
+    made = stream(mapped(plan, ("7_1", "Ann"), ("7_2", "Ann"), ("7_3", "Anna")), "customers")
+
+    first, second, third = (made.contents[8 * i : 8 * i + 8] for i in range(3))
+    assert first == second
+    assert first != third

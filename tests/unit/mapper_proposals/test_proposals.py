@@ -127,3 +127,71 @@ def test_every_field_takes_one_column_and_every_column_one_field_of_a_record() -
             assert len(set(columns)) == len(columns)
             assert set(fields) <= set(catalog[record.entity].fields)
             assert all(0 <= mapping.confidence <= 1 for mapping in record.fields)
+
+
+JOBS_WITH_ADDRESS = sampled(
+    "jobs.csv",
+    ["Job #", "Customer Name", "Title", "Service Street", "Service City", "Service State", "Service Zip"],
+    ["1", "Ann Smith", "AC repair", "1 Elm St", "Mesa", "AZ", "85201"],
+    ["2", "Bob Hill", "Drain cleaning", "3 Oak Ave", "Tampa", "FL", "33601"],
+)
+CUSTOMERS = sampled(
+    "customers.csv",
+    ["Customer ID", "Customer Name", "Email"],
+    ["7", "Ann Smith", "ann@example.com"],
+    ["8", "Bob Hill", "bob@example.com"],
+)
+
+
+def test_a_jobs_service_address_is_its_own_and_names_no_property() -> None:
+    fields = _by_field(_file(JOBS_WITH_ADDRESS).records[0])
+
+    assert "property" not in fields
+    assert [fields[part].header for part in ("street", "city", "state", "postal_code")] == [
+        "Service Street",
+        "Service City",
+        "Service State",
+        "Service Zip",
+    ]
+
+
+def test_a_column_called_property_names_one_even_by_its_street() -> None:
+    fields = _by_field(_file(JOBBER_JOBS).records[0])
+
+    assert (fields["property"].header, fields["property"].by) == ("Property", "name")
+
+
+def test_a_street_in_invoices_names_a_property_only_where_there_may_be_some() -> None:
+    invoices = sampled(
+        "invoices.csv",
+        ["Invoice #", "Customer name", "Total", "Service address"],
+        ["1", "Ann Smith", "$5.00", "1 Elm St"],
+        ["2", "Bob Hill", "$6.00", "3 Oak Ave"],
+    )
+
+    alone, beside_customers = _file(invoices), _file(CUSTOMERS, invoices)
+    beside_properties = _file(JOBBER_CLIENTS, invoices)
+
+    assert "property" in _by_field(alone.records[0])
+    assert "property" not in _by_field(beside_customers.records[0])
+    assert "property" in _by_field(beside_properties.records[0])
+
+
+def test_columns_that_merely_mean_what_a_known_export_says_tell_no_platform() -> None:
+    invented = sampled(
+        "invoices.csv",
+        ["Invoice Number", "Customer Name", "Customer Email", "Subject", "Issue Date", "Due Date", "Paid Date", "Total",
+         "Balance", "Job Number"],
+        ["1", "Ann Smith", "ann@example.com", "AC repair", "1/2/2026", "2/2/2026", "", "$5.00", "$5.00", "17"],
+    )  # fmt: skip
+    [detection] = detect([invented])
+
+    assert (detection.entity, detection.platform) == ("invoices", None)
+
+
+@pytest.mark.parametrize("extra", [[], ["CFT[Gate code]", "PFT[Panel]", "CFS[Colour]"]])
+def test_an_export_is_known_by_its_spelling_whatever_fields_the_business_added(extra: list[str]) -> None:
+    headers = ["J-ID", "Display Name", "E-mails", "Is Company?", "Main Phone #s", "Service Street 1", "Archived"]
+    [detection] = detect([sampled("x.csv", [*headers, *extra])])
+
+    assert detection.platform == "jobber"
