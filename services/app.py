@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from services.access import make_router as make_access_router
 from services.analyze.service import make_analyze
 from services.data_directory import DataDirectory
 from services.health import make_health_router
@@ -153,6 +154,7 @@ async def embedded_hub(
             [
                 *(service.router for service, _ in reversed(services) if service.router is not None),
                 make_health_router(runtime),
+                make_access_router(tokens),
             ],
             version=version("migration-hub"),
             verifier=_LocalVerifier(tokens, local_token),
@@ -177,4 +179,3 @@ def _write_stage_times(workers: WorkerPool) -> None:
     if path := os.environ.get("HUB_STAGE_TIMES"):
         seconds = {"parent": time.process_time(), **workers.cpu_seconds}
         Path(path).write_text(json.dumps({name: round(value, 2) for name, value in seconds.items()}))
-

@@ -20,7 +20,7 @@ TAKEN_MIN = 0.4
 """Below this a column does not count as holding the field."""
 CERTAINTY = 1.9
 """How fast a lead of explained columns turns into certainty."""
-NAME_BONUS = 1.0
+NAME_BONUS = 1.3
 FIRST_COLUMN_BONUS = 0.35
 SUBJECT_BONUS = 0.25
 MISSING_REQUIRED = 1.1
@@ -96,7 +96,7 @@ def _detect_one(file: SampledFile, columns: list[ColumnProfile], evidence: Evide
 def _explain(entity: EntityType, columns: Sequence[ColumnProfile], evidence: Evidence) -> _Explained:
     """Greedy one-to-one: each field takes its best free column. Good enough to compare entity types."""
     candidates: list[tuple[float, int, FieldScore]] = []
-    for profile in columns:
+    for profile in _once(columns, evidence):
         candidates.extend((s.score, profile.index, s) for s in evidence.field_scores(entity.name, profile)[:4])
     candidates.sort(key=lambda c: (-c[0], c[1], c[2].field))
     taken: dict[str, tuple[int, float]] = {}
@@ -117,6 +117,16 @@ def _explain(entity: EntityType, columns: Sequence[ColumnProfile], evidence: Evi
     total += FIRST_COLUMN_BONUS * _own_key_first(entity, columns, evidence)
     total += SUBJECT_BONUS * min(5, max(0, _subject_headers(entity, columns, evidence) - 1))
     return _Explained(entity.name, total, taken)
+
+
+def _once(columns: Sequence[ColumnProfile], evidence: Evidence) -> list[ColumnProfile]:
+    """The columns without those that repeat a header: a second "Name" says no more about what the file holds."""
+    first: dict[tuple[str, ...], ColumnProfile] = {}
+    nameless = [column for column in columns if not column.header]
+    for column in columns:
+        if column.header:
+            first.setdefault(evidence.lexicon.tokens(column.header), column)
+    return [*first.values(), *nameless]
 
 
 def _own_key_first(entity: EntityType, columns: Sequence[ColumnProfile], evidence: Evidence) -> float:

@@ -98,7 +98,7 @@ class RunStarter:
                 await self.runs.start(run.run)
 
     async def _withdraw(self, session_id: str, number: int) -> None:
-        """Another run took the account at the same moment: this one was refused, and is not to start by itself later."""
+        """Another run took the account at the same moment: this one was refused and is not to start by itself later."""
 
         def refused(current: Session) -> list[Outgoing] | None:
             if number not in current.runs:

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from services.loader.audit import AuditDocument, document_of
 from services.loader.exporting import columns_of, export_records, to_csv, to_jsonl
 from shared.catalog import Catalog, EntityType
+from shared.connectors.destination import DecisionKey
 from shared.errors import NotFoundError
 from shared.http.auth import Viewer
 from shared.http.pagination import Page, Paging, decode_cursor, encode_cursor
@@ -47,6 +49,17 @@ def make_router(records: RecordStore, catalog: Catalog) -> APIRouter:
         kind = known(entity)
         media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
         return StreamingResponse(_all(records, principal.account, kind, format), media_type=media_type)
+
+    @router.get("/sessions/{session_id}/runs/{run_id}/audit")
+    async def audit(principal: Viewer, session_id: str, run_id: int, paging: Paging) -> Page[AuditDocument]:
+        """What was done in a run, decision by decision: who, when, and which records were not created."""
+        ranges = [s for s in await records.streams(principal.account) if (s.run, s.session) == (run_id, session_id)]
+        if not ranges:
+            raise NotFoundError(f"The session has no sealed run {run_id}.")
+        after = DecisionKey(run_id, *decode_cursor(paging.cursor, int, int, str)) if paging.cursor else None  # type: ignore[arg-type]
+        found = await records.audits(run_id, after, paging.limit)
+        cursor = encode_cursor(*found[-1][0][1:]) if len(found) == paging.limit else None
+        return Page(items=[document_of(key, body) for key, body in found if body], next_cursor=cursor)
 
     return router
 

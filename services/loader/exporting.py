@@ -13,7 +13,8 @@ import msgspec
 
 from services.loader.linking import Link, Links
 from shared.catalog import EntityType, FieldType
-from shared.storage.records import RecordRow, RecordStore, Stream
+from shared.connectors.destination import RecordRow
+from shared.storage.records import RecordStore, Stream
 
 Record = dict[str, Any]
 

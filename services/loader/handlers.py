@@ -29,6 +29,7 @@ from services.loader.outcomes import (
 from services.loader.sealed_index import open_index
 from services.loader.sealing import seal_entity
 from shared.catalog import load_catalog
+from shared.connectors.destination import DecisionKey, Destination, RecordRow, Settled, Stored
 from shared.errors import PermanentError
 from shared.messages import topics
 from shared.messages.batches import CANCELLED, MappedBatch, MappedStream
@@ -52,20 +53,13 @@ from shared.messages.problems import ProblemsFound
 from shared.runtime import GivenUp, fail_point
 from shared.runtime.workers import WorkerPool
 from shared.storage.files import Files
-from shared.storage.records import RecordRow, RecordStore, Segment, Settled, Stream
+from shared.storage.records import RecordStore, Segment, Stream
 from shared.storage.staging import KeysReader, StagingStore
 
 _STEPS_KEPT = 64
 
 PAGE_RECORDS = 500
 """Records with open references that are looked at together in Finalizing."""
-
-
-class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision as it is kept: the answer to ingest and status, and how many problems go with it."""
-
-    answer: bytes
-    problem_count: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +78,7 @@ class LoaderHandlers:
 
     staging: StagingStore
     records: RecordStore
+    destination: Destination
     files: Files
     workers: WorkerPool
     clock: Clock
@@ -143,7 +138,7 @@ class LoaderHandlers:
         loop = asyncio.get_running_loop()
 
         def stored(ids: Sequence[int]) -> set[int]:
-            return asyncio.run_coroutine_threadsafe(self.records.existing(ids), loop).result()
+            return asyncio.run_coroutine_threadsafe(self.destination.existing(ids), loop).result()
 
         with tempfile.TemporaryDirectory(prefix="seal-") as scratch:
 
@@ -171,7 +166,7 @@ class LoaderHandlers:
     async def load(self, delivery: Delivery) -> Sequence[Outgoing]:
         """Load requested -> batch loaded: the first decision for (run, step, batch, entity type) wins."""
         request: LoadRequested = delivery.message
-        stored = await self.records.outcome(request.run, request.step, request.batch, request.entity)
+        stored = await self.destination.decided(_key(request))
         if stored is None:
             stored = await (self._cancel(request) if request.cancelled else self._load(request))
         fail_point("loader.records_written_not_sent")
@@ -186,7 +181,7 @@ class LoaderHandlers:
         stored = await self._decide(request, answer, problems, cancelled_audit("given_up", self.clock()), [])
         return _loaded(stored)
 
-    async def _load(self, request: LoadRequested) -> tuple[bytes, bytes]:
+    async def _load(self, request: LoadRequested) -> Stored:
         sealed = await self._sealed(request)
         streams, problems = await self.staging.part(request.run, request.batch, request.entity)
         work = LoadInput(
@@ -201,7 +196,7 @@ class LoaderHandlers:
         outcome = await self._plan_load(work)
         # Parents of this run are stored before their children's step begins; only those of earlier runs can be gone.
         if not request.dry_run and (request.parents_missing or sealed.has_earlier):
-            present = await self.records.existing(outcome.linked_ids)
+            present = await self.destination.existing(outcome.linked_ids)
             if absent := sorted(set(outcome.linked_ids) - present):
                 outcome = await self._plan_load(msgspec.structs.replace(work, absent=absent))
         answer = _answer(request, "load", EntityCounts.model_validate_json(outcome.counts))
@@ -228,7 +223,7 @@ class LoaderHandlers:
         encoded = await self.workers.call("services.loader.load_planning:plan_load", msgspec.msgpack.encode(work))
         return msgspec.msgpack.decode(encoded, type=LoadOutcome)
 
-    async def _cancel(self, request: LoadRequested) -> tuple[bytes, bytes]:
+    async def _cancel(self, request: LoadRequested) -> Stored:
         streams = await self._streams(request)
         answer = _answer(request, "cancelled", cancelled_counts(streams))
         problems = cancelled_records(streams)
@@ -240,10 +235,8 @@ class LoaderHandlers:
 
     async def _decide(
         self, request: LoadRequested, answer: BatchLoaded, problems: bytes, audit: bytes, records: Sequence[RecordRow]
-    ) -> tuple[bytes, bytes]:
-        return await self.records.decide(
-            request.run, request.step, request.batch, request.entity, _encoded(answer), problems, audit, records
-        )
+    ) -> Stored:
+        return await self.destination.write(_key(request), Stored(_encoded(answer), problems), audit, records)
 
     async def _parents(self, manifest: SealManifest, entities: set[str]) -> dict[str, list[str]]:
         """Parent type of any of these entity types -> paths of its indexes, this run's first."""
@@ -263,7 +256,7 @@ class LoaderHandlers:
             return []
         if request.page is None:
             return await self._plan_pages(request)
-        stored = await self.records.outcome(request.run, request.step, request.page, "")
+        stored = await self.destination.decided(_page_key(request, request.page))
         if stored is None:
             stored = await self._settle(request, request.page)
         fail_point("loader.finalizing_half_done")
@@ -272,7 +265,7 @@ class LoaderHandlers:
         return out
 
     async def _plan_pages(self, request: FinalizeRequested) -> Sequence[Outgoing]:
-        stored = await self.records.outcome(request.run, request.step, PAGES, "")
+        stored = await self.destination.decided(_page_key(request, PAGES))
         if stored is None:
             found = [] if request.cancelled else await self.records.open_records(request.account, request.run)
             size = self.page_records
@@ -285,14 +278,13 @@ class LoaderHandlers:
                 pages=len(pages),
                 references=sum(count for _, count in found),
             )
-            stored = await self.records.settle(
-                request.run, request.step, PAGES, _encoded(answer), msgspec.msgpack.encode(pages), b"", []
-            )
+            decision = Stored(_encoded(answer), msgspec.msgpack.encode(pages))
+            stored = await self.destination.settle(_page_key(request, PAGES), decision, b"", [])
         answer = FinalizePlanned.model_validate_json(stored[0])
         return [_run_message(topics.FINALIZE_PLANNED, answer, answer.run)]
 
-    async def _settle(self, request: FinalizeRequested, page: int) -> tuple[bytes, bytes]:
-        planned = await self.records.outcome(request.run, request.step, PAGES, "")
+    async def _settle(self, request: FinalizeRequested, page: int) -> Stored:
+        planned = await self.destination.decided(_page_key(request, PAGES))
         if planned is None:
             raise PermanentError(f"Run {request.run} has no plan of open references.")
         ids = msgspec.msgpack.decode(planned[1], type=list[list[int]])[page]
@@ -300,7 +292,7 @@ class LoaderHandlers:
         outcome = FinalizeOutcome(updates=[], counts={}, audit=b"")
         if not request.cancelled:
             manifest = await self._manifest(request.seal)
-            rows = await self.records.rows(ids)
+            rows = await self.destination.read(ids)
             entities = await self._entities_of(request.account, ids)
             work = FinalizeInput(
                 rows=[(row.id, entities[row.id], row.links or b"{}") for row in rows],
@@ -308,7 +300,7 @@ class LoaderHandlers:
             )
             outcome = await self._finalize(work)
             linked = sorted({id_ for update in outcome.updates for id_ in update.linked_ids})
-            if absent := sorted(set(linked) - await self.records.existing(linked)):
+            if absent := sorted(set(linked) - await self.destination.existing(linked)):
                 outcome = await self._finalize(msgspec.structs.replace(work, absent=absent))
             updates = [Settled(update.id, update.open, update.links) for update in outcome.updates]
         answer = ReferencesSettled(
@@ -322,7 +314,7 @@ class LoaderHandlers:
             },
         )
         audit = stamped(outcome.audit, "settle", self.clock())
-        return await self.records.settle(request.run, request.step, page, _encoded(answer), b"", audit, updates)
+        return await self.destination.settle(_page_key(request, page), Stored(_encoded(answer), b""), audit, updates)
 
     async def _finalize(self, work: FinalizeInput) -> FinalizeOutcome:
         encoded = await self.workers.call("services.loader.finalizing:settle_page", msgspec.msgpack.encode(work))
@@ -380,6 +372,15 @@ PAGES = -1
 """Key under which the plan of the pages is kept among a step's outcomes."""
 
 
+def _key(request: LoadRequested) -> DecisionKey:
+    return DecisionKey(request.run, request.step, request.batch, request.entity)
+
+
+def _page_key(request: FinalizeRequested, page: int) -> DecisionKey:
+    """Pages of open references are decided like batches; they hold records of any entity type."""
+    return DecisionKey(request.run, request.step, page, "")
+
+
 def _id_ranges(plan: RunPlan) -> list[Stream]:
     return [
         Stream(
@@ -411,7 +412,7 @@ def _answer(request: LoadRequested, decision: Any, counts: EntityCounts) -> Batc
     )
 
 
-def _loaded(stored: tuple[bytes, bytes]) -> list[Outgoing]:
+def _loaded(stored: Stored) -> list[Outgoing]:
     answer = BatchLoaded.model_validate_json(stored[0])
     out = [_run_message(topics.BATCH_LOADED, answer, answer.run, batch=answer.batch)]
     if stored[1]:

@@ -25,10 +25,10 @@ from services.loader.sealed_index import (
     open_index,
 )
 from shared.catalog import FieldType, load_catalog
+from shared.connectors.destination import RecordRow
 from shared.messages.batches import MappedStream, Problem, ReferenceColumn
 from shared.messages.control import EntityCounts
 from shared.messages.plan import RECORD_SLOTS_BITS, PlannedFile, PlannedStream, RunPlan, record_id
-from shared.storage.records import RecordRow
 
 
 class SealManifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.loader.api import make_router
+from services.loader.destination_hub import HubDestination
 from services.loader.handlers import PAGE_RECORDS, LoaderHandlers
 from shared.catalog import Catalog
 from shared.messages.envelope import Clock
@@ -38,7 +39,13 @@ def make_loader(
 ) -> Service:
     """Loader over its stores."""
     handlers = LoaderHandlers(
-        staging=staging, records=records, files=files, workers=workers, clock=clock, page_records=page_records
+        staging=staging,
+        records=records,
+        destination=HubDestination(records),
+        files=files,
+        workers=workers,
+        clock=clock,
+        page_records=page_records,
     )
     return Service(
         name=NAME,

@@ -67,9 +67,7 @@ class Tally:
             target = getattr(sums, name)
             for money, amount in counts[name].items():
                 target[money] = target.get(money, 0) + amount
-        if self._names[outcome.step] != "finalizing" and (
-            counts["errored"] or counts["skipped"] or counts["warnings"]
-        ):
+        if self._names[outcome.step] != "finalizing" and (counts["errored"] or counts["skipped"] or counts["warnings"]):
             is_staged = outcome.step == 0
             key = (outcome.batch, "" if is_staged else outcome.entity, "staged" if is_staged else "loaded")
             self._explained.add(key)

@@ -73,7 +73,7 @@ class ErrorFiles:
     async def _cells(
         self, plan: RunPlan, batch: int, source: PlannedFile, numbers: Sequence[int]
     ) -> dict[int, list[str]]:
-        """Cells by record number; none where the landed file is gone or damaged, which the reasons say by themselves."""
+        """Cells by record number; none where the landed file is gone or damaged: the reasons say so by themselves."""
         try:
             request = CellsRequest(
                 path=str(await self.files.local_path(source.sha256)),

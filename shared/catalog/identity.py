@@ -58,16 +58,11 @@ _POSSESSIVE = re.compile(r"['’`´]s?\b")
 
 # Legal forms and link words say nothing about who somebody is.
 LEGAL_WORDS = frozenset(
-    "llc inc incorporated corp corporation co company ltd limited llp lp pllc plc pc gmbh sa sl sarl the and mr mrs ms dr".split()
+    ["llc", "inc", "incorporated", "corp", "corporation", "co", "company", "ltd", "limited", "llp", "lp", "pllc", "plc", "pc", "gmbh", "sa", "sl", "sarl", "the", "and", "mr", "mrs", "ms", "dr"]
 )
 # Words of the trades: in "Smith HVAC Repair" they describe the job, not the customer.
 TRADE_WORDS = frozenset(
-    """hvac repair repairs plumbing plumber electric electrical electrician heating cooling air conditioning ac furnace
-    boiler drain drains cleaning cleaner install installation installations installed maintenance service services job
-    work visit inspection tuneup tune up replacement replace emergency call estimate quote roofing roof gutter pest
-    control lawn landscaping landscape pool spa garage door water heater leak sewer toilet faucet pipe pipes duct ducts
-    thermostat wiring panel outlet lighting generator appliance handyman painting carpentry flooring annual seasonal
-    checkup check spring fall warranty follow followup residential commercial project unit system""".split()
+    ["hvac", "repair", "repairs", "plumbing", "plumber", "electric", "electrical", "electrician", "heating", "cooling", "air", "conditioning", "ac", "furnace", "boiler", "drain", "drains", "cleaning", "cleaner", "install", "installation", "installations", "installed", "maintenance", "service", "services", "job", "work", "visit", "inspection", "tuneup", "tune", "up", "replacement", "replace", "emergency", "call", "estimate", "quote", "roofing", "roof", "gutter", "pest", "control", "lawn", "landscaping", "landscape", "pool", "spa", "garage", "door", "water", "heater", "leak", "sewer", "toilet", "faucet", "pipe", "pipes", "duct", "ducts", "thermostat", "wiring", "panel", "outlet", "lighting", "generator", "appliance", "handyman", "painting", "carpentry", "flooring", "annual", "seasonal", "checkup", "check", "spring", "fall", "warranty", "follow", "followup", "residential", "commercial", "project", "unit", "system"]
 )
 STREET_WORDS = {
     "street": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr", "lane": "ln", "court": "ct",

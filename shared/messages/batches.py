@@ -10,7 +10,6 @@ from typing import Literal
 
 import msgspec
 
-
 CANCELLED = "cancelled"
 """`MappedBatch.given_up` of a batch that was not mapped because its run was cancelled: its rows are skipped."""
 

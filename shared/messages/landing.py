@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from typing import Literal
+
+import msgspec
 
 LeftOutReason = Literal["title", "repeated_header", "total", "empty_cells", "comment"]
 

@@ -10,19 +10,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from shared.connectors.destination import DecisionKey, RecordRow, Settled, Stored
 from shared.messages.plan import record_id
 from shared.runtime.fail_points import fail_point
 from shared.storage.sqlite import SqliteDatabase
-
-
-class RecordRow(NamedTuple):
-    """One stored record. `links` and `body` are JSON; `open` counts its references that have no parent yet."""
-
-    id: int
-    line: int
-    open: int
-    links: bytes | None
-    body: bytes
 
 
 class Stream(NamedTuple):
@@ -46,31 +37,23 @@ class Segment(NamedTuple):
     address: str
 
 
-class Settled(NamedTuple):
-    """A record whose open references were looked at again: its new links and how many are still open."""
-
-    id: int
-    open: int
-    links: bytes
-
-
 class RecordStore(Protocol):
     """What the loader needs of the store. Every write is durable on return and harmless when repeated."""
 
     async def register(self, streams: Sequence[Stream]) -> None:
         """Makes the id ranges of a run known. Ranges that are known already stay as they are."""
 
-    async def outcome(self, run: int, step: int, batch: int, entity: str) -> tuple[bytes, bytes] | None:
-        """(outcome, problems) of a decided batch."""
+    async def outcome(self, key: DecisionKey) -> Stored | None:
+        """What is decided about a key."""
 
-    async def decide(
-        self, run: int, step: int, batch: int, entity: str, outcome: bytes, problems: bytes, audit: bytes,
-        records: Sequence[RecordRow],
-    ) -> tuple[bytes, bytes]:  # fmt: skip
-        """Stores the first decision for (run, step, batch, entity) with its records; returns the stored one."""
+    async def decide(self, key: DecisionKey, decision: Stored, audit: bytes, records: Sequence[RecordRow]) -> Stored:
+        """Stores the first decision of a key with its records; returns the stored one."""
 
-    async def outcomes(self, run: int) -> list[tuple[bytes, bytes]]:
-        """(outcome, problems) of everything decided in a run."""
+    async def outcomes(self, run: int) -> list[Stored]:
+        """Everything decided in a run, in its order."""
+
+    async def audits(self, run: int, after: DecisionKey | None, limit: int) -> list[tuple[DecisionKey, bytes]]:
+        """Audit documents of a run's decisions behind a key, in their order."""
 
     async def existing(self, ids: Sequence[int]) -> set[int]:
         """Which of these record ids are stored."""
@@ -87,11 +70,8 @@ class RecordStore(Protocol):
     async def open_records(self, account: str, before_run: int) -> list[tuple[int, int]]:
         """(record id, open references) of records with open references made by earlier runs, by id."""
 
-    async def settle(
-        self, run: int, step: int, page: int, outcome: bytes, problems: bytes, audit: bytes,
-        updates: Sequence[Settled],
-    ) -> tuple[bytes, bytes]:  # fmt: skip
-        """Stores the first settlement of a page with its updates; returns the stored outcome."""
+    async def settle(self, key: DecisionKey, decision: Stored, audit: bytes, updates: Sequence[Settled]) -> Stored:
+        """Stores the first settlement of a page (the key's batch) with its updates; returns the stored one."""
 
     async def segments(self, account: str) -> list[Segment]:
         """The sealed indexes of the account's closed runs, oldest first."""
@@ -142,30 +122,30 @@ class SqliteRecordStore:
             lambda c: c.executemany("INSERT OR IGNORE INTO streams VALUES (?,?,?,?,?,?,?)", streams) and None
         )
 
-    async def outcome(self, run: int, step: int, batch: int, entity: str) -> tuple[bytes, bytes] | None:
-        return await self._database.read(lambda c: _stored(c, run, step, batch, entity))
+    async def outcome(self, key: DecisionKey) -> Stored | None:
+        return await self._database.read(lambda c: _stored(c, key))
 
-    async def decide(
-        self, run: int, step: int, batch: int, entity: str, outcome: bytes, problems: bytes, audit: bytes,
-        records: Sequence[RecordRow],
-    ) -> tuple[bytes, bytes]:  # fmt: skip
-        def write(connection: sqlite3.Connection) -> tuple[bytes, bytes]:
-            if stored := _stored(connection, run, step, batch, entity):
+    async def decide(self, key: DecisionKey, decision: Stored, audit: bytes, records: Sequence[RecordRow]) -> Stored:
+        def write(connection: sqlite3.Connection) -> Stored:
+            if stored := _stored(connection, key):
                 return stored
-            connection.execute(
-                "INSERT INTO outcomes VALUES (?,?,?,?,?,?,?)", (run, step, batch, entity, outcome, problems, audit)
-            )
+            connection.execute("INSERT INTO outcomes VALUES (?,?,?,?,?,?,?)", (*key, *decision, audit))
             fail_point("loader.decision_stored_records_not_written")
             connection.executemany("INSERT INTO records (id, line, open, links, body) VALUES (?,?,?,?,?)", records)
-            return outcome, problems
+            return decision
 
         return await self._database.write(write)
 
-    async def outcomes(self, run: int) -> list[tuple[bytes, bytes]]:
+    async def outcomes(self, run: int) -> list[Stored]:
+        query = "SELECT outcome, problems FROM outcomes WHERE run=? ORDER BY step, batch, entity"
+        return await self._database.read(lambda c: [Stored(*row) for row in c.execute(query, (run,))])
+
+    async def audits(self, run: int, after: DecisionKey | None, limit: int) -> list[tuple[DecisionKey, bytes]]:
+        query = """SELECT run, step, batch, entity, audit FROM outcomes
+                   WHERE run=? AND (step, batch, entity) > (?,?,?) ORDER BY step, batch, entity LIMIT ?"""
+        behind = after[1:] if after else (-1, -1, "")
         return await self._database.read(
-            lambda c: c.execute(
-                "SELECT outcome, problems FROM outcomes WHERE run=? ORDER BY step, batch, entity", (run,)
-            ).fetchall()
+            lambda c: [(DecisionKey(*row[:4]), row[4]) for row in c.execute(query, (run, *behind, limit))]
         )
 
     async def existing(self, ids: Sequence[int]) -> set[int]:
@@ -210,21 +190,16 @@ class SqliteRecordStore:
 
         return await self._database.read(read)
 
-    async def settle(
-        self, run: int, step: int, page: int, outcome: bytes, problems: bytes, audit: bytes,
-        updates: Sequence[Settled],
-    ) -> tuple[bytes, bytes]:  # fmt: skip
-        def write(connection: sqlite3.Connection) -> tuple[bytes, bytes]:
-            if stored := _stored(connection, run, step, page, ""):
+    async def settle(self, key: DecisionKey, decision: Stored, audit: bytes, updates: Sequence[Settled]) -> Stored:
+        def write(connection: sqlite3.Connection) -> Stored:
+            if stored := _stored(connection, key):
                 return stored
-            connection.execute(
-                "INSERT INTO outcomes VALUES (?,?,?,?,?,?,?)", (run, step, page, "", outcome, problems, audit)
-            )
+            connection.execute("INSERT INTO outcomes VALUES (?,?,?,?,?,?,?)", (*key, *decision, audit))
             connection.executemany(
                 "UPDATE records SET open=?, links=?, system_revision=system_revision+1 WHERE id=?",
                 [(update.open, update.links, update.id) for update in updates],
             )
-            return outcome, problems
+            return decision
 
         return await self._database.write(write)
 
@@ -254,12 +229,11 @@ class SqliteRecordStore:
         )
 
 
-def _stored(c: sqlite3.Connection, run: int, step: int, batch: int, entity: str) -> tuple[bytes, bytes] | None:
-    row: tuple[bytes, bytes] | None = c.execute(
-        "SELECT outcome, problems FROM outcomes WHERE run=? AND step=? AND batch=? AND entity=?",
-        (run, step, batch, entity),
+def _stored(connection: sqlite3.Connection, key: DecisionKey) -> Stored | None:
+    row = connection.execute(
+        "SELECT outcome, problems FROM outcomes WHERE run=? AND step=? AND batch=? AND entity=?", key
     ).fetchone()
-    return row
+    return Stored(*row) if row else None
 
 
 def _streams(connection: sqlite3.Connection, account: str, entity: str | None) -> list[Stream]:

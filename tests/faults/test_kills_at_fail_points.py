@@ -1,4 +1,4 @@
-"""Kill -9 at every named fail point, three times each; the import that goes on leaves what an undisturbed one leaves."""
+"""Kill -9 at every named fail point, three times each: the import that goes on leaves what an undisturbed one does."""
 
 from __future__ import annotations
 

@@ -61,7 +61,10 @@ async def stepped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     data = tmp_path / "data"
     data.mkdir()
     files = make_tricky_trio(tmp_path / "files", seed=3)
-    async with embedded_hub(data, workers=1, window=4, runtime=runtime) as hub, client_of(hub) as client:
+    async with (
+        embedded_hub(data, workers=1, window=4, page_records=5, runtime=runtime) as hub,
+        client_of(hub) as client,
+    ):
         driver = Driver(client, pump=runtime.run_until_idle, options={"batch_records": 20})
         yield Stepped(hub, driver, runtime, data, files)
 
@@ -132,7 +135,9 @@ async def test_a_paused_run_stands_still_until_it_is_resumed(stepped: Stepped) -
 @pytest.mark.parametrize("moment", ["validating", "importing", "finalizing"])
 async def test_a_run_paused_and_resumed_at_any_step_ends_like_one_that_was_not(moment: str, stepped: Stepped) -> None:
     driver = stepped.driver
-    session = await driver.ready("paused", stepped.files)
+    customers_a, customers_b, invoices, jobs = stepped.files
+    await driver.drive("children", [invoices, jobs])
+    session = await driver.ready("parents", [customers_a, customers_b])
     run = await driver.start(session)
     await stepped.until(session, run, lambda progress: progress["state"] == moment)
 
@@ -151,6 +156,7 @@ async def test_a_run_paused_and_resumed_at_any_step_ends_like_one_that_was_not(m
 
     assert report["state"] == "completed_with_errors"
     assert check_laws(report) == []
+    assert report["entities"]["invoices"]["linked"] > 20
 
 
 async def test_a_run_that_cannot_be_sealed_fails_and_writes_nothing(
@@ -174,7 +180,11 @@ async def test_a_run_that_cannot_be_sealed_fails_and_writes_nothing(
 
 
 def _landed_jobs(data: Path) -> Path:
-    (path,) = [path for path in (data / "files").rglob("*") if path.is_file() and b"Repair 0" in path.read_bytes()[:4000] and path.read_bytes()[:6] == b"Job ID"]
+    (path,) = [
+        path
+        for path in (data / "files").rglob("*")
+        if path.is_file() and b"Repair 0" in path.read_bytes()[:4000] and path.read_bytes()[:6] == b"Job ID"
+    ]
     return path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -74,7 +75,11 @@ class HubProcess:
         command = [sys.executable, "-m", "tests.support.hub_process", str(self.data), *self.work.arguments()]
         with self.data.with_suffix(".err").open("ab") as errors:
             return subprocess.Popen(
-                [*command, f"--dump={self._dump}", *more], cwd=ROOT, env=environment, stderr=errors, start_new_session=True
+                [*command, f"--dump={self._dump}", *more],
+                cwd=ROOT,
+                env=environment,
+                stderr=errors,
+                start_new_session=True,
             )
 
     def make_ready(self) -> None:
@@ -142,10 +147,8 @@ class HubProcess:
 
 def kill_group(leader: int) -> None:
     """SIGKILL to a group that this module started; harmless where it is gone."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def workers_left(group: int, seconds: float = 5.0) -> list[int]:

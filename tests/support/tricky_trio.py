@@ -43,7 +43,16 @@ def _customer(number: int, chance: random.Random) -> list[str]:
     name = f"{chance.choice(FIRST)} {chance.choice(LAST)}"
     email = f"{name.replace(' ', '.').lower()}{number}@example.com" if number % 7 else ""
     street = f"{100 + number} Main St"
-    return [f"C-{number:04d}", name if number % 19 else "", email, f"(512) 555-{1000 + number}", street, "Austin", "TX", "78701"]
+    return [
+        f"C-{number:04d}",
+        name if number % 19 else "",
+        email,
+        f"(512) 555-{1000 + number}",
+        street,
+        "Austin",
+        "TX",
+        "78701",
+    ]
 
 
 def _job(number: int, customers: Sequence[Sequence[str]], chance: random.Random) -> list[str]:

@@ -141,7 +141,9 @@ class Importer:
         session, run, report = await driver.drive(folder.name, [folder / name for name in entities])
         landed = await driver.get(f"/sessions/{session}/files")
         left_out = {
-            file["name"]: [row["line"] for row in await driver.get(f"/sessions/{session}/files/{file['id']}/unreadable")]
+            file["name"]: [
+                row["line"] for row in await driver.get(f"/sessions/{session}/files/{file['id']}/unreadable")
+            ]
             for file in landed
         }
         errors = await driver.text(f"/sessions/{session}/runs/{run}/error-file")
