@@ -25,6 +25,7 @@ from shared.messages import topics
 from shared.messages.control import SessionChanged, SessionSampled
 from shared.messages.envelope import Clock, Outgoing
 from shared.messages.landing import LandedFile
+from shared.observability.events import LANDING_FAILED, emit
 from shared.runtime import fail_point
 from shared.runtime.outbox import Outbox
 from shared.runtime.workers import WorkerPool
@@ -202,6 +203,15 @@ class Sessions:
                 next_step="Check that the file exists and may be read, then add it again.",
             )
             await self._reject(session_id, file, refused)
+            return
+        except Exception as fault:
+            # Nobody waits for this task: without an answer the file would look as if it were being read for ever.
+            emit(LANDING_FAILED, session_id=session_id, file_id=file.id, exc_info=fault)
+            failed = HubError(
+                f"{file.name} could not be read because of a fault of the hub.",
+                next_step="Add it again; if it stays, look into the hub's log.",
+            )
+            await self._reject(session_id, file, failed)
             return
         finally:
             self._bytes_read.pop((session_id, file.id), None)

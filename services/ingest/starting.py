@@ -71,21 +71,26 @@ class RunStarter:
             only_batches=list(only) if only is not None else None,
         )
         await self.runs.create(run)
-
-        def started(current: Session) -> list[Outgoing] | None:
-            if number in current.runs:
-                return None
-            current.runs.append(number)
-            current.audit.append(AuditLine(at=self.runs.clock(), actor=actor, action=f"started run {number} ({kind})"))
-            return []
-
-        await self.sessions.change(session_id, started, account=account)
+        await self._record(run)
         try:
             await self.runs.start(number)
         except ConflictError:
             await self._withdraw(session_id, number)
             raise
         return run
+
+    async def _record(self, run: Run) -> None:
+        """The session knows the run from now on: should this process die, the next one starts it."""
+
+        def started(current: Session) -> list[Outgoing] | None:
+            if run.run in current.runs:
+                return None
+            current.runs.append(run.run)
+            action = f"started run {run.run} ({run.kind})"
+            current.audit.append(AuditLine(at=self.runs.clock(), actor=run.actor, action=action))
+            return []
+
+        await self.sessions.change(run.session, started, account=run.account)
 
     async def start_left(self) -> None:
         """Starts what a process had made and not started when it died, so that a session's run is never just there."""

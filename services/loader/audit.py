@@ -25,7 +25,7 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditDocument(BaseModel):
-    """One decision. Every staged record of the batch that is not listed under `skipped` shares the decision's action."""
+    """One decision. Staged records of the batch that are not listed under `skipped` share the decision's action."""
 
     run: int
     step: int

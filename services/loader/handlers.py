@@ -241,7 +241,7 @@ class LoaderHandlers:
     async def _parents(self, manifest: SealManifest, entities: set[str]) -> dict[str, list[str]]:
         """Parent type of any of these entity types -> paths of its indexes, this run's first."""
         paths: dict[str, list[str]] = {}
-        for parent in sorted({field.ref or "" for entity in entities for field in load_catalog()[entity].refs()}):
+        for parent in sorted({ref.ref or "" for entity in entities for ref in load_catalog()[entity].refs()}):
             own = [manifest.indexes[parent]] if parent in manifest.indexes else []
             addresses = own + manifest.earlier.get(parent, [])
             paths[parent] = [str(await self.files.local_path(address)) for address in addresses]
@@ -261,8 +261,7 @@ class LoaderHandlers:
             stored = await self._settle(request, request.page)
         fail_point("loader.finalizing_half_done")
         answer = ReferencesSettled.model_validate_json(stored[0])
-        out = [_run_message(topics.REFERENCES_SETTLED, answer, answer.run)]
-        return out
+        return [_run_message(topics.REFERENCES_SETTLED, answer, answer.run)]
 
     async def _plan_pages(self, request: FinalizeRequested) -> Sequence[Outgoing]:
         stored = await self.destination.decided(_page_key(request, PAGES))

@@ -59,6 +59,7 @@ def make_loader(
                 give_up=handlers.load_given_up,
                 ordered=False,
                 in_flight=16,
+                retry=_UNTIL_IT_WORKS,
             ),
             Route(
                 FINALIZE_REQUESTED,

@@ -57,14 +57,20 @@ def key_problem(code: str, field: Field, value: str) -> str:
 
 def missing_problem(entity: EntityType, group: Sequence[str], *, is_error: bool) -> str:
     """None of a group's fields has a value."""
-    labels = [entity.fields[name].label.lower() for name in group]
+    labels = [_inside_a_sentence(entity.fields[name].label) for name in group]
     lacking = f"no {labels[0]}" if len(labels) == 1 else f"no {', '.join(labels[:-1])} or {labels[-1]}"
+    cells = "the cell" if len(labels) == 1 else "one of these cells"
     if is_error:
         return (
             f"The row has {lacking}. The record was not imported. "
-            "Fill in one of these cells and import the file again: rows already imported will not be duplicated."
+            f"Fill in {cells} and import the file again: rows already imported will not be duplicated."
         )
-    return f"The row has {lacking}. The record was imported all the same. Fill it in if you know it."
+    return f"The row has {lacking}. The record was imported all the same. Fill in {cells} if you know it."
+
+
+def _inside_a_sentence(label: str) -> str:
+    """'Last name' -> 'last name'; 'SKU or part number' stays."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def extra_cells_problem(extra: Sequence[str], columns: int) -> str:
@@ -90,7 +96,8 @@ OVERSIZED_RECORD = (
 
 def given_up_problem(records: int, reason: str) -> str:
     """A whole batch that could not be mapped."""
+    rows = "This row" if records == 1 else f"The {records:,} rows from this one on"
     return (
-        f"{records} rows from this one on could not be processed: {reason} None of them was imported. "
+        f"{rows} could not be processed: {reason} Nothing of it was imported. "
         "Resume the session with its failed batches once the cause is removed."
     )

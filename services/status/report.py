@@ -78,7 +78,7 @@ ReportState = Literal[
     "failed",
     "cancelled",
 ]
-"""`none`: there is no session; `proposed`: the mapping waits for approval; `unfinished`: `hub resume` goes on; then the states of a run."""
+"""`none`: there is no session; `proposed`: the mapping waits; `unfinished`: `hub resume` goes on; else as of a run."""
 
 
 class ImportReport(BaseModel):

@@ -54,7 +54,7 @@ class Field:
 
 @dataclass(frozen=True)
 class EntityType:
-    """One entity type. Groups in `require_any`: one field of each must be mapped and present; `expect_any`: warning only."""
+    """One entity type. Of each group in `require_any` one field must be mapped and present; `expect_any` only warns."""
 
     name: str
     label: str

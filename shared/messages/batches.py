@@ -1,4 +1,4 @@
-"""Batch messages: what travels between ingest, mapper and loader. Structures of arrays, so that no hop loops over records.
+"""Batch messages between ingest, mapper and loader: structures of arrays, so that no hop loops over records.
 
 All arrays are little-endian numpy buffers; `n` is the number of records of the stream in this batch. A record's number
 is its 0-based number in its file; the physical line travels beside it.

@@ -63,7 +63,7 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message as a handler gets it. It may come more than once; `attempt` counts the tries of this delivery from 1."""
+    """One message as a handler gets it. It may come again; `attempt` counts the tries of this delivery from 1."""
 
     topic: Topic
     message: Any

@@ -45,7 +45,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     skipped_lines: tuple[int, ...] = ()
     """Physical lines on which a row begins that is no record (blank rows are skipped without being listed)."""
     oversized: bool = False
-    """True: the batch's one record is above 1 MiB of source text. It is read with its cells cut short, to be an error."""
+    """True: the batch's one record is above 1 MiB of source text. It is read with short cells, to be an error."""
 
 
 class LeftOut(msgspec.Struct, frozen=True, array_like=True):

@@ -1,4 +1,4 @@
-"""The mapping document: which column of which file feeds which field. Proposed, approved, versioned, exported as YAML."""
+"""The mapping document: which column of which file feeds which field. Versioned, approved, exported as YAML."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class FieldMapping(_Document):
 
 
 class RecordMapping(_Document):
-    """One record made from each row. `slot` tells records of the same entity type from the same row apart (0, 1, 2 ...).
+    """One record made from each row. `slot` tells records of one entity type from the same row apart (0, 1 ...).
 
     The primary one makes a record (or an error) of every row; a secondary one only of rows in which at least one
     of its own non-reference columns is filled.
@@ -69,7 +69,7 @@ class RecordMapping(_Document):
 
 
 class FileMapping(_Document):
-    """The mapping of one file; `records` is empty where the file is left out (none of the entity types, or by choice)."""
+    """The mapping of one file; `records` is empty where the file is left out (no entity type, or by choice)."""
 
     file: str
     sha256: str

@@ -6,7 +6,7 @@ import msgspec
 
 
 class ProblemsFound(msgspec.Struct, frozen=True, kw_only=True):
-    """The problems of one (run, batch, entity type, stage). Repeats are equal; the key makes the second one harmless."""
+    """The problems of one (run, batch, entity type, stage). Repeats are equal and harmless."""
 
     account: str
     session: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +103,12 @@ class Hub:
         return self("import", *paths, "--yes", "--json", *options)
 
 
-async def exports(data_directory: Path, *entities: str) -> dict[str, list[dict[str, Any]]]:
+def exports(data_directory: Path, *entities: str) -> dict[str, list[dict[str, Any]]]:
     """What the store holds of some entity types."""
+    return asyncio.run(_exports(data_directory, entities))
+
+
+async def _exports(data_directory: Path, entities: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     async with connected(Target(data_directory)) as client:
         for entity in entities:
@@ -114,9 +119,8 @@ async def exports(data_directory: Path, *entities: str) -> dict[str, list[dict[s
 
 def comparable(report: dict[str, Any]) -> dict[str, Any]:
     """A report without what differs between two equal imports."""
-    return {
-        key: value for key, value in report.items() if key not in ("session", "seconds", "errors_file", "report_file")
-    }
+    differing = ("session", "seconds", "errors_file", "report_file")
+    return {key: value for key, value in report.items() if key not in differing}
 
 
 def write_csv(path: Path, *lines: str) -> Path:

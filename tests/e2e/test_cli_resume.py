@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 
@@ -23,9 +22,7 @@ def test_resume_after_a_kill_ends_like_an_undisturbed_import(
 
     assert killed.code == -signal.SIGKILL
     assert (resumed.code, comparable(resumed.json)) == (jobber_import[0].code, comparable(jobber_import[0].json))
-    assert asyncio.run(exports(hub.data_directory, *ENTITY_TYPES)) == asyncio.run(
-        exports(jobber_import[1], *ENTITY_TYPES)
-    )
+    assert exports(hub.data_directory, *ENTITY_TYPES) == exports(jobber_import[1], *ENTITY_TYPES)
 
 
 def test_with_nothing_unfinished_the_latest_report_comes_again(jobber_import: tuple[Answer, Path]) -> None:
@@ -52,7 +49,7 @@ def test_a_session_that_waits_for_approval_is_not_imported_in_place_of_a_later_o
     answer = hub("resume", "--yes", "--json")
 
     assert answer.json["session"] == imported.json["session"]
-    assert asyncio.run(exports(hub.data_directory, "customers")) == {"customers": []}
+    assert exports(hub.data_directory, "customers") == {"customers": []}
 
 
 def test_repeating_failed_batches_says_so_where_there_are_none(hub: Hub, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -69,7 +68,7 @@ def test_export_formats_hold_the_same_records(running: Running) -> None:
     records = [json.loads(line) for line in lines]
     assert [str(record["id"]) for record in records] == [row["id"] for row in rows]
     assert [record["total"] or "" for record in records] == [row["total"] for row in rows]
-    assert records == asyncio.run(exports(running.data_directory, "invoices"))["invoices"]
+    assert records == exports(running.data_directory, "invoices")["invoices"]
 
 
 def test_a_wrong_token_is_refused_with_what_to_do(running: Running) -> None:

@@ -16,11 +16,11 @@ JOBBER = ROOT / "examples" / "jobber"
 CLIENTS, JOBS, INVOICES = (JOBBER / name for name in ("clients.csv", "jobs.csv", "invoices.csv"))
 
 PLANS = {
-    "large batches": Import({"trio": (CLIENTS, JOBS, INVOICES)}, batch_records=500),
-    "middle batches": Import({"trio": (CLIENTS, JOBS, INVOICES)}, batch_records=60),
+    "large batches": Import({"trio": (CLIENTS, JOBS, INVOICES)}, batch_records=500, workers=1),
+    "middle batches": Import({"trio": (CLIENTS, JOBS, INVOICES)}, batch_records=60, workers=1),
     "small batches": Import({"trio": (CLIENTS, JOBS, INVOICES)}, batch_records=25, window=4),
     # The children wait for their parents, six pages of them.
-    "children first": Import({"children": (JOBS, INVOICES), "parents": (CLIENTS,)}, batch_records=60, page_records=100),
+    "children first": Import({"children": (JOBS, INVOICES), "parents": (CLIENTS,)}, batch_records=60, page_records=100, workers=1),
 }
 
 # Fail point -> (plan, hit at which to die). What happens once in a run is met in three runs with different batches.

@@ -42,6 +42,7 @@ class Import:
     page_records: int = 500
     kind: str = "import"
     window: int = 16
+    workers: int = 2
 
     def arguments(self) -> list[str]:
         """As the command takes them."""
@@ -52,6 +53,7 @@ class Import:
             f"--page-records={self.page_records}",
             f"--kind={self.kind}",
             f"--window={self.window}",
+            f"--workers={self.workers}",
         ]
 
 
@@ -182,7 +184,7 @@ async def work(data: Path, what: Import, target: Path | None, *, until_ready: bo
     if not directory.acquire():
         raise SystemExit("the lock of a killed process was not released")
     async with (
-        embedded_hub(data, page_records=what.page_records, window=what.window) as hub,
+        embedded_hub(data, page_records=what.page_records, window=what.window, workers=what.workers) as hub,
         client_of(hub) as client,
     ):
         driver = Driver(client, options={"batch_records": what.batch_records})
@@ -205,13 +207,14 @@ def main() -> None:
     parser.add_argument("--batch-records", type=int, default=500)
     parser.add_argument("--page-records", type=int, default=500)
     parser.add_argument("--window", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--kind", default="import")
     parser.add_argument("--dump", type=Path)
     parser.add_argument("--until-ready", action="store_true")
     given = parser.parse_args()
     named = [text.partition("=") for text in given.session]
     sessions = {name: [Path(path) for path in paths.split(",")] for name, _, paths in named}
-    what = Import(sessions, given.batch_records, given.page_records, given.kind, given.window)
+    what = Import(sessions, given.batch_records, given.page_records, given.kind, given.window, given.workers)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     asyncio.run(work(given.data, what, given.dump, until_ready=given.until_ready))
 

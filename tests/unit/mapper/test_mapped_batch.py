@@ -324,3 +324,12 @@ def test_a_row_per_child_is_a_copy_of_its_parent_whatever_child_its_id_names() -
     first, second, third = (made.contents[8 * i : 8 * i + 8] for i in range(3))
     assert first == second
     assert first != third
+
+
+def test_a_missing_number_is_told_in_a_sentence_about_one_cell() -> None:
+    parts = mapped(compiled("Id|No|Total|Date", INVOICES), ("7", "", "5", ""))
+
+    assert parts.problems[0].message == (
+        "The row has no invoice number. The record was not imported. Fill in the cell and import the file again: "
+        "rows already imported will not be duplicated."
+    )
