@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from shared.catalog.evidence import Evidence
 from shared.catalog.identity import normalise_name, normalise_number
 from shared.messages.analysis import ColumnProfile, Detection, Relation, SampledFile
 
 VALUES_MAX = 5_000
-"""Distinct values compared per column; enough to tell a share of a half from one of a tenth."""
+"""Distinct values of a child's column that are looked up; enough to tell a share of a half from one of a tenth."""
 PARENT_VALUES_MIN = 3
 SHARE_MIN = 0.5
 UNIQUE_MIN = 0.9
@@ -48,12 +49,12 @@ def _relations_of(
         if kind is None:
             continue
         best: Relation | None = None
-        own = _values(files[at], column.index, kind)
+        own = _values(files[at], column.index, kind, VALUES_MAX)
         for parent, parent_column, parent_kind, values in keys:
             entity = detections[parent].entity
             if parent == at or parent_kind is not kind or entity is None or len(values) < PARENT_VALUES_MIN or not own:
                 continue
-            share = len(own & values) / len(own)
+            share = min(1.0, len(own & values) / len(own) / _sampled_share(files[parent]))
             # Running numbers from 1 overlap by chance; ids must look alike, and most of them must be there.
             if kind is normalise_number and (share < 0.8 or len(own) < PARENT_VALUES_MIN):
                 continue
@@ -81,6 +82,11 @@ def _key_kind(column: ColumnProfile) -> Normalise | None:
     return None
 
 
-def _values(file: SampledFile, column: int, normalise: Normalise) -> frozenset[str]:
+def _sampled_share(file: SampledFile) -> float:
+    """Of a big parent file only this share of its records, spread over the file, can be met at all."""
+    return min(1.0, len(file.rows) / max(file.records, 1)) or 1.0
+
+
+def _values(file: SampledFile, column: int, normalise: Normalise, values_max: int | None = None) -> frozenset[str]:
     seen = dict.fromkeys(row[column].strip() for row in file.rows if column < len(row) and row[column].strip())
-    return frozenset(normalise(value) for value in list(seen)[:VALUES_MAX])
+    return frozenset(normalise(value) for value in islice(seen, values_max))

@@ -55,8 +55,9 @@ def import_(
 
     Example: hub import clients.csv jobs.csv invoices.csv
     """
+    from services.cli.arguments import entities_of, files_of, mapping_of
     from services.cli.import_report import empty_report
-    from services.cli.importing import ImportOptions, entities_of, files_of, import_files, mapping_of
+    from services.cli.importing import ImportOptions, import_files
     from shared.errors import HubError
 
     try:
@@ -114,7 +115,7 @@ def analyze(
     Example: hub analyze exports/ --json
     """
     from services.cli.analyzing import analyse_files
-    from services.cli.importing import entities_of, files_of
+    from services.cli.arguments import entities_of, files_of
 
     files = files_of(paths)
     entries = analyse_files(files, entities=entities_of(entity or [], files), separately=separately)

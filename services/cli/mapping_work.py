@@ -32,7 +32,7 @@ async def mapping_text(target: Target, session: str | None, *, as_json: bool) ->
 
 async def approve_mapping(target: Target, session: str | None, document: Path | None) -> View:
     """Approves the session's mapping, or the given document; the mapping's view once it may be run."""
-    from services.cli.importing import mapping_of
+    from services.cli.arguments import mapping_of
 
     given = mapping_of(document, strict=False, source_label=None)
     async with connected(target) as client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def status(
 
     screen = console()
     line = f"Session {view['session']} ({view['name']}): {view['state'].replace('_', ' ')}"
-    screen.print(line + (f", {view['run']['percent']} %" if view["run"] else ""), markup=False, highlight=False)
+    screen.print(line + (_how_far(view["run"]) if view["run"] else ""), markup=False, highlight=False)
     if view["run"]:
         screen.print(counts_table(view["run"]))
 
@@ -171,6 +171,10 @@ def export(
     from services.cli.session_work import export_records
 
     o.run(export_records(o.target(data_dir, server, token), entity, "jsonl" if json else format, output))
+
+
+def _how_far(run: dict[str, Any]) -> str:
+    return f", {run['percent']} %" + (", paused" if run["paused"] else "")
 
 
 def _said(view: dict[str, object], json: bool) -> None:

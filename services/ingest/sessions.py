@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -47,6 +48,7 @@ class Sessions:
     clock: Clock
     _landing: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _bytes_read: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    _changing: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def create(
         self, account: str, actor: str, *, name: str, options: SessionOptions, paths: list[str]
@@ -93,7 +95,17 @@ class Sessions:
     async def change(
         self, session_id: str, change: Callable[[Session], list[Outgoing] | None], *, account: str | None = None
     ) -> Session:
-        """Loads, changes and saves until nobody came between; `change` returns further messages, None = no change."""
+        """Loads, changes and saves until nobody came between; `change` returns further messages, None = no change.
+
+        Changes by this process take turns: twenty files that are landed at the same moment would else lose against one
+        another more often than is tried.
+        """
+        async with self._changing.setdefault(session_id, asyncio.Lock()):
+            return await self._change(session_id, change, account)
+
+    async def _change(
+        self, session_id: str, change: Callable[[Session], list[Outgoing] | None], account: str | None
+    ) -> Session:
         for _ in range(_TRIES_AGAINST_OTHER_WRITERS):
             document = await self.documents.get(SESSIONS, session_id, account=account)
             if document is None:

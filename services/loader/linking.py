@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.loader.name_errors import reordered_names
+from services.loader.name_errors import misplaced_spaces, other_orders
 from services.loader.sealed_index import ParentIndex
 from shared.catalog.identity import LinkKind, core_name, hash_texts, near_hashes, salt_of
 from shared.messages.batches import ReferenceColumn
@@ -311,7 +311,9 @@ def _near(parent: str, normalised: str) -> U64:
 def _near_in_another_order(parent: str, normalised: str) -> U64:
     if len(normalised) < _SIMILAR_LETTERS_MIN:
         return np.zeros(0, np.uint64)
-    return hash_texts(reordered_names(normalised), salt_of(parent, LinkKind.NAME))
+    salt = salt_of(parent, LinkKind.NAME)
+    near = [near_hashes(order, salt) for order in other_orders(normalised)]
+    return np.concatenate([*near, hash_texts(misplaced_spaces(normalised), salt)])
 
 
 _SIMILAR_STAGES: _Stages = (

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import permutations
 
-WORDS_MAX = 4
-"""Longer names are companies; with every word the number of possible errors grows by some sixty."""
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+WORDS_MAX = 3
+"""Longer names are companies; with every word the number of orders multiplies."""
 
 
-def reordered_names(name: str) -> list[str]:
-    """Names one typing error away whose words may sort differently: an error at a word's start or at a space.
+def other_orders(name: str) -> list[str]:
+    """The words of a normalised name (they are in alphabetical order) in every other order.
 
-    `name` is normalised, its words are in alphabetical order; so are those of the answers. 'Ingrid indwall' is
-    'indwall ingrid', while Ingrid Lindwall is 'ingrid lindwall': no single error lies between these two texts.
+    'Ingrid indwall' is 'indwall ingrid', while Ingrid Lindwall is 'ingrid lindwall': no single error lies between these
+    two texts, but one does between 'ingrid indwall' and the latter.
+    """
+    words = name.split()
+    if len(words) > WORDS_MAX:
+        return []
+    return [" ".join(order) for order in dict.fromkeys(permutations(words)) if order != tuple(words)]
+
+
+def misplaced_spaces(name: str) -> list[str]:
+    """Names, their words in alphabetical order, of which this one is made by an error at a space.
+
+    The space is missing, too many, a letter stands in its place, or it stands one letter too early or too late.
     """
     words = name.split()
     if len(words) > WORDS_MAX:
@@ -27,19 +36,12 @@ def reordered_names(name: str) -> list[str]:
 def _variants(words: list[str]) -> Iterator[list[str]]:
     for i, word in enumerate(words):
         others = words[:i] + words[i + 1 :]
-        yield from ([*others, other] for other in _other_starts(word))
-        yield from ([*others, word[:cut], word[cut:]] for cut in range(1, len(word)))
+        for cut in range(1, len(word)):
+            yield [*others, word[:cut], word[cut:]]
+            yield [*others, word[:cut], word[cut + 1 :]]
     for i, j in permutations(range(len(words)), 2):
         left, right = words[i], words[j]
         others = [word for k, word in enumerate(words) if k not in (i, j)]
         yield [*others, left + right]
         yield [*others, left + right[0], right[1:]]
         yield [*others, left[:-1], left[-1] + right]
-
-
-def _other_starts(word: str) -> Iterator[str]:
-    yield word[1:]
-    yield word[1:2] + word[0] + word[2:]
-    for letter in _LETTERS:
-        yield letter + word
-        yield letter + word[1:]

@@ -11,19 +11,20 @@ import numpy as np
 import zstandard
 
 from services.mapper.mapping_plan import FilePlan, RecordPlan, ValuePlan
+from services.mapper.normal_columns import NormalForms
 from services.mapper.normal_forms import row_texts
 from services.mapper.parent_keys import parent_link_keys
 from services.mapper.problem_texts import given_up_problem
+from services.mapper.record_bodies import encode_bodies
 from services.mapper.record_checks import RecordChecks, Rows
 from services.mapper.record_keys import NaturalKeys, RecordKeys, make_keys
-from services.mapper.reference_columns import RowParents, reference_column
-from services.mapper.transforms.cells import Converted, json_text
+from services.mapper.reference_columns import NamedParents, RowParents, reference_column
+from services.mapper.transforms.cells import Converted
 from shared.catalog.identity import content_hashes
 from shared.catalog.model import FieldType
 from shared.messages.batches import CANCELLED, MappedBatch, MappedStream, Problem, RawBatch
 
 _T = TypeVar("_T")
-_ORIGINALS = json_text("_original") + ":{"
 
 
 @dataclass
@@ -150,7 +151,12 @@ class _RecordMapper:
             for value in plan.values
         }
         self._contents = row_texts([self._content_of(c) for c in plan.columns], count)
-        self._natural = NaturalKeys(plan, self._values, rows.columns, count, self._parents)
+        self._forms = NormalForms(self._values)
+        self._named = {
+            reference.field.name: NamedParents(reference, rows.columns, count, self._parents)
+            for reference in plan.references
+        }
+        self._natural = NaturalKeys(plan, self._values, self._forms, self._named)
         ids = self._values.get("source_id")
         label = file.settings.source_label
         self._keys: RecordKeys = make_keys(
@@ -213,45 +219,28 @@ class _RecordMapper:
             contents=content_hashes(kept.of(self._contents)),
             keyed_by=kept.rows_of(self._keys.keyed_by, 1),
             naturals=self._natural.hashes(kept.indices),
-            link_keys=self._link_keys(kept),
+            link_keys=self._link_keys(kept.indices),
             warned=bytes([i in warned for i in indices]) if warned else bytes(kept.count),
             bodies=_packed(self._bodies(kept)),
-            references=_packed(self._references(kept)),
+            references=_packed(self._references(kept.indices)),
             money=self._money(indices),
         )
 
-    def _link_keys(self, kept: _Kept) -> bytes:
+    def _link_keys(self, kept: Sequence[int] | None) -> bytes:
         plan = self._plan
         if not plan.linked:
             return b""
-        values = self._values
-        if kept.indices is not None:
-            values = {name: column._replace(values=kept.of(column.values)) for name, column in values.items()}
-        row_keys = kept.of(self._keys.hexes()) if plan.named_by_row else None
-        return parent_link_keys(plan.entity, values, kept.count, self._file.settings.source_label, row_keys)
+        row_keys = self._keys.hexes() if plan.named_by_row else None
+        return parent_link_keys(plan.entity, self._forms, self._file.settings.source_label, row_keys, kept)
 
-    def _references(self, kept: _Kept) -> list[object]:
-        plan, columns, parents = self._plan, self._rows.columns, self._parents
-        if kept.indices is not None:
-            wanted = {column for reference in plan.references for column in reference.columns()}
-            columns = [kept.of(column) if c in wanted else () for c, column in enumerate(columns)]
-            if parents is not None:
-                parents = RowParents(kept.of(parents.keys), kept.of(parents.texts))
-        found = (reference_column(reference, columns, kept.count, parents) for reference in plan.references)
+    def _references(self, kept: Sequence[int] | None) -> list[object]:
+        found = (reference_column(named, kept) for named in self._named.values())
         return [column for column in found if column is not None]
 
     def _bodies(self, kept: _Kept) -> list[bytes]:
         members = [column.members for column in self._values.values()]
         originals = [column.originals for column in self._values.values() if column.originals]
-        if originals:
-            joined = [",".join(filter(None, row)) for row in zip(*originals, strict=True)]
-            members.append([f"{_ORIGINALS}{text}}}" if text else "" for text in joined])
-        if not members:
-            return [b"{}"] * kept.count
-        bodies = kept.of([",".join(filter(None, row)) for row in zip(*members, strict=True)])
-        # JSON texts hold no line break, so a whole batch is encoded at once. Lone surrogates, which no decoder of files
-        # makes, would become question marks.
-        return ("{" + "}\n{".join(bodies) + "}").encode("utf-8", "replace").split(b"\n")
+        return list(kept.of(encode_bodies(members, originals, len(self._rows.lines))))
 
     def _money(self, indices: Sequence[int]) -> dict[str, int]:
         sums: dict[str, int] = {}

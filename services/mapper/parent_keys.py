@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from services.mapper.normal_forms import (
-    NAMED_LIKE_PEOPLE,
-    normalise_email,
-    normalised,
-    person_names,
-)
-from services.mapper.transforms.cells import Converted
+from services.mapper.normal_columns import NormalForms, core_names, normalised
+from services.mapper.normal_forms import NAMED_LIKE_PEOPLE, Normaliser, normalise_email, person_names
 from shared.catalog.identity import (
     U64,
+    HashedTexts,
     LinkKind,
-    core_name,
-    joined,
-    link_keys,
+    joined_link_keys,
     normalise_id,
     normalise_name,
     normalise_number,
@@ -30,15 +23,14 @@ from shared.catalog.model import EntityType, FieldType
 ENTRY = np.dtype([("hash", "<u8"), ("index", "<u4")])
 """One entry of `MappedStream.naturals` and `link_keys`: 12 bytes, packed."""
 
-Values = Mapping[str, Converted]
-Texts = Sequence[str]
 
-
-def entries(hashes: Sequence[U64]) -> bytes:
-    """The non-zero hashes with the index of their record, ordered by record."""
+def entries(hashes: Sequence[U64], kept: Sequence[int] | None) -> bytes:
+    """The non-zero hashes of the kept records (None: of all) with the index among them, ordered by record."""
     if not hashes:
         return b""
     table = np.stack(hashes, axis=1)
+    if kept is not None:
+        table = table[kept]
     records, kinds = np.nonzero(table)
     found = np.empty(len(records), ENTRY)
     found["hash"] = table[records, kinds]
@@ -47,19 +39,20 @@ def entries(hashes: Sequence[U64]) -> bytes:
 
 
 def parent_link_keys(
-    entity: EntityType, values: Values, count: int, label: str, row_keys: Sequence[str] | None
+    entity: EntityType, forms: NormalForms, label: str, row_keys: Sequence[str] | None, kept: Sequence[int] | None
 ) -> bytes:
-    """Entries for `count` records. `row_keys`: their keys as hex where a record of the same row points to them."""
+    """Entries of the kept records (None: of all). `row_keys`: all keys as hex where a record of the same row points to
+    them."""
     keys = _Keys(entity.name, label)
-    keys.add(LinkKind.SOURCE_ID, _texts(values, "source_id", normalise_id))
-    keys.add(LinkKind.NUMBER, _texts(values, "number", normalise_number))
-    keys.add(LinkKind.NUMBER, _texts(values, "employee_number", normalise_number))
-    keys.add(LinkKind.ROW, row_keys)
+    keys.add(LinkKind.SOURCE_ID, _texts(forms, "source_id", normalise_id))
+    keys.add(LinkKind.NUMBER, _texts(forms, "number", normalise_number))
+    keys.add(LinkKind.NUMBER, _texts(forms, "employee_number", normalise_number))
+    keys.add(LinkKind.ROW, None if row_keys is None else HashedTexts(row_keys))
     if entity.name == "properties":
-        _add_property(keys, values)
+        _add_property(keys, forms)
     elif entity.name in NAMED_LIKE_PEOPLE:
-        _add_person(keys, entity, values, count)
-    return entries(keys.hashes)
+        _add_person(keys, entity, forms)
+    return entries(keys.hashes, kept)
 
 
 class _Keys:
@@ -67,67 +60,63 @@ class _Keys:
         self._entity, self._label = entity, label
         self.hashes: list[U64] = []
 
-    def add(self, kind: LinkKind, texts: Texts | None) -> None:
+    def add(self, kind: LinkKind, texts: HashedTexts | None) -> None:
         """One key per text that is not empty."""
-        if texts is not None and any(texts):
-            self.hashes.append(link_keys(self._entity, kind, texts, self._label))
+        if texts is not None:
+            self.hashes.append(texts.link_keys(self._entity, kind, self._label))
+
+    def add_joined(self, kind: LinkKind, names: HashedTexts, facts: HashedTexts | None) -> None:
+        """One key per name with a fact beside it."""
+        if facts is not None:
+            self.hashes.append(joined_link_keys(self._entity, kind, (names, facts)))
 
 
-def _texts(values: Values, field: str, normalise: Any) -> list[str] | None:
-    column = values.get(field)
-    return None if column is None else normalised(column.values, normalise)
+def _texts(forms: NormalForms, field: str, normalise: Normaliser) -> HashedTexts | None:
+    return forms.of(field, normalise) if field in forms else None
 
 
-def distinct(columns: Sequence[Texts]) -> list[Texts]:
+def distinct(columns: Sequence[HashedTexts]) -> list[HashedTexts]:
     """The columns without texts that an earlier column already has for the record, and without empty columns."""
-    kept: list[Texts] = []
+    kept: list[HashedTexts] = []
     for column in columns:
-        rest = column
+        rest = column.texts
         for earlier in kept:
-            rest = ["" if text == other else text for text, other in zip(rest, earlier, strict=True)]
+            rest = ["" if text == other else text for text, other in zip(rest, earlier.texts, strict=True)]
         if any(rest):
-            kept.append(rest)
+            kept.append(HashedTexts(rest) if kept else column)
     return kept
 
 
-def _person_names(values: Values, count: int) -> list[Texts]:
-    written: list[Sequence[str | None]] = []
-    if "name" in values:
-        written.append(values["name"].values)
-    if "first_name" in values or "last_name" in values:
-        nobody: Sequence[None] = [None] * count
-        first = values["first_name"].values if "first_name" in values else nobody
-        last = values["last_name"].values if "last_name" in values else nobody
-        written.append(person_names(first, last))
-    if "company" in values:
-        written.append(values["company"].values)
-    return distinct([normalised(names, normalise_name) for names in written])
+def _person_names(forms: NormalForms) -> list[HashedTexts]:
+    written = [forms.of("name", normalise_name)] if "name" in forms else []
+    if "first_name" in forms or "last_name" in forms:
+        known = forms.values("first_name" if "first_name" in forms else "last_name")
+        nobody: Sequence[None] = [None] * len(known)
+        first, last = (forms.values(part) if part in forms else nobody for part in ("first_name", "last_name"))
+        written.append(HashedTexts(normalised(person_names(first, last), normalise_name)))
+    if "company" in forms:
+        written.append(forms.of("company", normalise_name))
+    return distinct(written)
 
 
-def _phones(entity: EntityType, values: Values) -> list[Texts]:
-    return distinct(
+def _add_person(keys: _Keys, entity: EntityType, forms: NormalForms) -> None:
+    names = _person_names(forms)
+    emails = _texts(forms, "email", normalise_email)
+    streets = _texts(forms, "street", normalise_street)
+    phones = distinct(
         [
-            [value or "" for value in values[field.name].values]
+            forms.of(field.name, str)
             for field in entity.fields.values()
-            if field.type is FieldType.PHONE and field.name in values
+            if field.type is FieldType.PHONE and field.name in forms
         ]
     )
-
-
-def _add_person(keys: _Keys, entity: EntityType, values: Values, count: int) -> None:
-    names = _person_names(values, count)
-    emails = _texts(values, "email", normalise_email)
-    streets = _texts(values, "street", normalise_street)
-    phones = _phones(entity, values)
     for texts in names:
         keys.add(LinkKind.NAME, texts)
-        if emails:
-            keys.add(LinkKind.NAME_EMAIL, joined(texts, emails))
+        keys.add_joined(LinkKind.NAME_EMAIL, texts, emails)
         for phone in phones:
-            keys.add(LinkKind.NAME_PHONE, joined(texts, phone))
-        if streets:
-            keys.add(LinkKind.NAME_STREET, joined(texts, streets))
-    for core in distinct([[core_name(text) for text in texts] for texts in names]):
+            keys.add_joined(LinkKind.NAME_PHONE, texts, phone)
+        keys.add_joined(LinkKind.NAME_STREET, texts, streets)
+    for core in distinct([HashedTexts(core_names(names_.texts)) for names_ in names]):
         keys.add(LinkKind.CORE_NAME, core)
     keys.add(LinkKind.EMAIL, emails)
     for phone in phones:
@@ -135,21 +124,21 @@ def _add_person(keys: _Keys, entity: EntityType, values: Values, count: int) -> 
     keys.add(LinkKind.STREET, streets)
 
 
-def _add_property(keys: _Keys, values: Values) -> None:
+def _add_property(keys: _Keys, forms: NormalForms) -> None:
     """A property is called by its street line, by its whole address in one line, or by the name it was given."""
-    streets = _texts(values, "street", normalise_street)
-    names = _texts(values, "name", normalise_street)
-    called = [texts for texts in (streets, names, _one_line(values)) if texts is not None]
+    streets = _texts(forms, "street", normalise_street)
+    names = _texts(forms, "name", normalise_street)
+    called = [texts for texts in (streets, names, _one_line(forms)) if texts is not None]
     for texts in distinct(called):
         keys.add(LinkKind.NAME, texts)
     keys.add(LinkKind.STREET, streets)
-    keys.add(LinkKind.EMAIL, _texts(values, "email", normalise_email))
-    keys.add(LinkKind.PHONE, _texts(values, "phone", str))
+    keys.add(LinkKind.EMAIL, _texts(forms, "email", normalise_email))
+    keys.add(LinkKind.PHONE, _texts(forms, "phone", str))
 
 
-def _one_line(values: Values) -> list[str] | None:
-    columns = [values[name].values for name in ("street", "street2", "city", "state", "postal_code") if name in values]
-    if len(columns) < 2 or "street" not in values:
+def _one_line(forms: NormalForms) -> HashedTexts | None:
+    columns = [forms.values(name) for name in ("street", "street2", "city", "state", "postal_code") if name in forms]
+    if len(columns) < 2 or "street" not in forms:
         return None
     lines = [" ".join(filter(None, row)) if row[0] else "" for row in zip(*columns, strict=True)]
-    return normalised(lines, normalise_street)
+    return HashedTexts(normalised(lines, normalise_street))

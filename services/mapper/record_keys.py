@@ -6,16 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.mapper.mapping_plan import Group, RecordPlan
-from services.mapper.normal_forms import (
-    joined_where_complete,
-    normalised,
-    part_normaliser,
-    person_names,
-)
+from services.mapper.normal_columns import NormalForms, normalised
+from services.mapper.normal_forms import part_normaliser, person_names
 from services.mapper.parent_keys import entries
-from services.mapper.reference_columns import RowParents, natural_texts
+from services.mapper.reference_columns import NamedParents, RowParents
 from services.mapper.transforms.cells import Converted
-from shared.catalog.identity import KeyedBy, key_scope, natural_hashes, normalise_id, record_keys
+from shared.catalog.identity import (
+    SEPARATOR,
+    HashedTexts,
+    KeyedBy,
+    hashed,
+    joined_polynomials,
+    key_scope,
+    natural_salt,
+    normalise_id,
+    record_keys,
+)
+
+_PARTS_OF_A_NAME = ("name", "first_name", "last_name", "company")
 
 
 @dataclass
@@ -37,37 +45,40 @@ class RecordKeys:
 
 
 class NaturalKeys:
-    """The natural keys of a batch: per group one text per record, "" where a part is missing or unreadable."""
+    """The natural keys of a batch, group by group; a part is "" where it is missing or unreadable."""
 
     def __init__(
         self,
         plan: RecordPlan,
         values: Mapping[str, Converted],
-        columns: Sequence[Sequence[str]],
-        count: int,
-        parents: RowParents | None,
+        forms: NormalForms,
+        named: Mapping[str, NamedParents],
     ) -> None:
-        self._plan, self._values, self._columns = plan, values, columns
-        self._count, self._parents = count, parents
-        self._parts: dict[str, list[str]] = {}
-        self.texts: dict[Group, list[str]] = {
-            group: joined_where_complete([self._part(name) for name in group]) for group in plan.natural_groups
-        }
+        self._plan, self._values, self._forms = plan, values, forms
+        self._named = named
+        self._parts = {name: self._part(name) for group in plan.natural_groups for name in group}
 
     def hashes(self, kept: Sequence[int] | None) -> bytes:
         """`MappedStream.naturals` of the kept records (None: of all)."""
-        found = []
-        for group, texts in self.texts.items():
-            chosen = texts if kept is None else [texts[i] for i in kept]
-            if any(chosen):
-                found.append(natural_hashes(self._plan.entity.name, group, chosen))
-        return entries(found)
+        entity = self._plan.entity.name
+        found = [
+            hashed(joined_polynomials([self._parts[name] for name in group]), natural_salt(entity, group))
+            for group in self._plan.natural_groups
+        ]
+        return entries(found, kept)
+
+    def texts(self, group: Group) -> Sequence[str]:
+        """The parts of each record in one text, "" where one of them is missing."""
+        parts = [self._parts[name].texts for name in group]
+        if len(parts) == 1:
+            return parts[0]
+        return [SEPARATOR.join(row) if all(row) else "" for row in zip(*parts, strict=True)]
 
     def unreadable_part(self, i: int) -> str | None:
         """The unreadable field of the first natural key that is complete but for it; None where there is none."""
         for group in self._plan.natural_groups:
             broken = [name for name in group if self._is_unreadable(name, i)]
-            if broken and all(self._parts[name][i] for name in group if name not in broken):
+            if broken and all(self._parts[name].texts[i] for name in group if name not in broken):
                 return broken[0]
         return None
 
@@ -75,29 +86,20 @@ class NaturalKeys:
         column = self._values.get(name)
         return column is not None and column.codes is not None and column.codes[i] is not None
 
-    def _part(self, name: str) -> list[str]:
-        if name not in self._parts:
-            self._parts[name] = self._texts_of(name)
-        return self._parts[name]
-
-    def _texts_of(self, name: str) -> list[str]:
+    def _part(self, name: str) -> HashedTexts:
+        if name in self._named:
+            return self._named[name].normal
         entity = self._plan.entity
-        for reference in self._plan.references:
-            if reference.field.name == name:
-                return natural_texts(reference, self._columns, self._count, self._parents)
         normalise = part_normaliser(entity.name, entity.fields[name])
-        values = self._full_names() if name == "name" else self._values[name].values
-        return normalised(values, normalise)
+        if name == "name" and ("name" not in self._forms or None in self._forms.values("name")):
+            return HashedTexts(normalised(self._full_names(), normalise))
+        return self._forms.of(name, normalise)
 
-    def _full_names(self) -> Sequence[str | None]:
+    def _full_names(self) -> list[str | None]:
         """The name; where there is none 'first last'; where there is none either the company."""
-        nobody: Sequence[str | None] = [None] * self._count
-        name, first, last, company = (
-            self._values[field].values if field in self._values else nobody
-            for field in ("name", "first_name", "last_name", "company")
-        )
-        if name is not nobody and None not in name:
-            return name
+        known = {part: self._values[part].values for part in _PARTS_OF_A_NAME if part in self._values}
+        nobody: Sequence[str | None] = [None] * len(next(iter(known.values())))
+        name, first, last, company = (known.get(part, nobody) for part in _PARTS_OF_A_NAME)
         return [a or b or c for a, b, c in zip(name, person_names(first, last), company, strict=True)]
 
 
@@ -112,8 +114,8 @@ def make_keys(
 ) -> RecordKeys:
     """The keys of all records of a batch, those that will be rejected included (records of their rows name them)."""
     texts, rules = _from_source_ids(source_ids, len(contents))
-    for group, found in natural.texts.items():
-        prefix = "\x1e".join(group) + "\x1d"
+    for group in plan.natural_groups if _PENDING in rules else ():
+        prefix, found = "\x1e".join(group) + "\x1d", natural.texts(group)
         for i in _pending(rules):
             if found[i]:
                 rules[i], texts[i] = KeyedBy.NATURAL, prefix + found[i]

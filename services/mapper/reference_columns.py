@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 from typing import NamedTuple, get_args
 
+import msgspec
 import numpy as np
 
-from services.mapper.normal_forms import name_normaliser, normalise_email, normalised
+from services.mapper.normal_columns import normalised
+from services.mapper.normal_forms import name_normaliser, normalise_email
 from services.mapper.transforms.cells import EMPTY_FORMS, Column, Cut
 from shared.catalog.identity import (
     U64,
+    HashedTexts,
     LinkKind,
-    joined,
-    link_keys,
+    joined_link_keys,
     normalise_id,
     normalise_number,
     normalise_street,
@@ -67,14 +71,10 @@ class ReferencePlan:
 
     def texts(self, cells: Sequence[str]) -> list[str]:
         """The parent as each row names it, "" where it names none."""
-        texts = [cell.strip() for cell in cells]
+        texts = list(map(str.strip, cells))
         if self.cut:
             texts = [self.cut(text) for text in texts]
         return [text if len(text) > _EMPTY_CHARS_MAX or text.lower() not in EMPTY_FORMS else "" for text in texts]
-
-    def columns(self) -> set[int]:
-        """The source columns that say something about the parent."""
-        return {*self.evidence.values()} | ({self.column} if self.column is not None else set())
 
     def normalise(self, by: str, texts: Sequence[str]) -> list[str]:
         """The texts behind the link keys of `by`; "" where one cannot be that (an unreadable phone number)."""
@@ -116,47 +116,99 @@ def _names_between_commas(text: str) -> list[str]:
     return [text] if is_one_name else parts
 
 
-class _Entries(NamedTuple):
+class NamedParents:
+    """What one reference column says, row by row: for the references themselves and for natural keys."""
+
+    def __init__(
+        self, plan: ReferencePlan, columns: Sequence[Sequence[str]], count: int, parents: RowParents | None
+    ) -> None:
+        self.plan, self.columns, self.count, self.parents = plan, columns, count, parents
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The parent as the source names it, "" where a row names none."""
+        return self.plan.named(self.columns, self.count)
+
+    @cached_property
+    def normal(self) -> HashedTexts:
+        """The same in normal form; of a reference by row the parent's key."""
+        if self.plan.by == "row":
+            return HashedTexts([""] * self.count if self.parents is None else self.parents.keys)
+        return HashedTexts(self.plan.normalise(self.plan.by, self.texts))
+
+
+class _Entries:
     """The named parents of a batch, flattened; `alone` where the row names no other one in this field."""
 
-    owners: list[int]
-    texts: list[str]
-    by: list[str]
-    alone: list[bool]
+    def __init__(self, owners: list[int], texts: list[str], by: list[str], alone: list[bool] | None = None) -> None:
+        self.owners, self.texts, self.by = owners, texts, by
+        self.alone = alone
+        self.kinds = frozenset(by)
 
-    def only(self, by: str, texts: Sequence[str]) -> list[str]:
+    def only(self, by: str, texts: Sequence[str]) -> Sequence[str]:
         """The texts of the entries that name their parent by `by`, "" for the others."""
+        if by not in self.kinds:
+            return [""] * len(texts)
+        if len(self.kinds) == 1:
+            return texts
         return [text if kind == by else "" for kind, text in zip(self.by, texts, strict=True)]
 
+    def told(self, column: Sequence[str]) -> Sequence[str]:
+        """Per entry what another column of its row says about the parent; "" where the row names several."""
+        if self.alone is not None:
+            return [column[i] if alone else "" for i, alone in zip(self.owners, self.alone, strict=True)]
+        return column if len(self.owners) == len(column) else [column[i] for i in self.owners]
 
-def reference_column(
-    plan: ReferencePlan, columns: Sequence[Sequence[str]], count: int, parents: RowParents | None
-) -> ReferenceColumn | None:
-    """The references of one field for `count` records; None where no record names a parent."""
-    if plan.by == "row":
-        return _by_row(plan, count, parents)
-    facts = {kind: plan.texts(columns[column]) for kind, column in plan.evidence.items()}
-    entries = _entries(plan, plan.named(columns, count), facts)
+
+def reference_column(named: NamedParents, kept: Sequence[int] | None) -> ReferenceColumn | None:
+    """The references of one field for the kept records (None: for all); None where no record names a parent."""
+    found = _by_row(named) if named.plan.by == "row" else _by_text(named)
+    return found if found is None or kept is None else _of_kept(found, kept, named.count)
+
+
+def _by_text(named: NamedParents) -> ReferenceColumn | None:
+    plan = named.plan
+    facts = {kind: plan.texts(named.columns[column]) for kind, column in plan.evidence.items()}
+    entries = _entries(plan, named.texts, facts)
     if not entries.owners:
         return None
-    exact_texts = _exact_texts(plan, entries)
-    names = _names(plan, entries, exact_texts, facts)
-    name_keys = link_keys(plan.parent, LinkKind.NAME, names)
+    exact = _exact(named, entries)
+    names = _names(plan, entries, exact, facts)
     return ReferenceColumn(
         field=plan.field.name,
         parent=plan.parent,
         many=plan.field.many,
         owner=np.array(entries.owners, "<u4").tobytes(),
         texts=entries.texts,
-        by=bytes([BY_CODES[by] for by in entries.by]),
-        exact=(name_keys if set(entries.by) == {"name"} else _exact(plan, entries, exact_texts)).tobytes(),
-        names=name_keys.tobytes(),
-        normalised=names,
-        evidence=_evidence(plan, entries, exact_texts, names, facts),
+        by=bytes(map(BY_CODES.__getitem__, entries.by)),
+        exact=_exact_keys(plan, entries, exact).tobytes(),
+        names=names.link_keys(plan.parent, LinkKind.NAME).tobytes(),
+        normalised=list(names.texts),
+        evidence=_evidence(plan, entries, exact, names, facts),
     )
 
 
-def _by_row(plan: ReferencePlan, count: int, parents: RowParents | None) -> ReferenceColumn | None:
+def _of_kept(column: ReferenceColumn, kept: Sequence[int], count: int) -> ReferenceColumn | None:
+    places = np.full(count, -1)
+    places[kept] = np.arange(len(kept))
+    owners = places[np.frombuffer(column.owner, "<u4")]
+    chosen = owners >= 0
+    if not chosen.any():
+        return None
+    return msgspec.structs.replace(
+        column,
+        owner=owners[chosen].astype("<u4").tobytes(),
+        texts=list(compress(column.texts, chosen)),
+        by=np.frombuffer(column.by, "<u1")[chosen].tobytes(),
+        exact=np.frombuffer(column.exact, "<u8")[chosen].tobytes(),
+        names=np.frombuffer(column.names, "<u8")[chosen].tobytes(),
+        normalised=list(compress(column.normalised, chosen)),
+        evidence=list(compress(column.evidence, chosen)),
+    )
+
+
+def _by_row(named: NamedParents) -> ReferenceColumn | None:
+    plan, parents, count = named.plan, named.parents, named.count
     if parents is None or count == 0:
         return None
     return ReferenceColumn(
@@ -166,7 +218,7 @@ def _by_row(plan: ReferencePlan, count: int, parents: RowParents | None) -> Refe
         owner=np.arange(count, dtype="<u4").tobytes(),
         texts=list(parents.texts),
         by=bytes([BY_CODES["row"]]) * count,
-        exact=link_keys(plan.parent, LinkKind.ROW, parents.keys).tobytes(),
+        exact=named.normal.link_keys(plan.parent, LinkKind.ROW).tobytes(),
         names=bytes(8 * count),
         normalised=[""] * count,
         evidence=[[] for _ in range(count)],
@@ -175,103 +227,103 @@ def _by_row(plan: ReferencePlan, count: int, parents: RowParents | None) -> Refe
 
 def _entries(plan: ReferencePlan, named: Sequence[str], facts: Mapping[str, Sequence[str]]) -> _Entries:
     texts, by = list(named), [str(plan.by)] * len(named)
-    fallbacks = [(kind, facts[kind]) for kind in _FALLBACKS if kind in facts]
-    if fallbacks:
-        for i, text in enumerate(named):
+    owners = list(range(len(named)))
+    if not all(texts):
+        fallbacks = [(kind, facts[kind]) for kind in _FALLBACKS if kind in facts]
+        for i, text in enumerate(named) if fallbacks else ():
             if not text:
                 by[i], texts[i] = next(((kind, values[i]) for kind, values in fallbacks if values[i]), ("", ""))
-    owners = [i for i, text in enumerate(texts) if text]
-    if len(owners) < len(texts):
+        owners = [i for i, text in enumerate(texts) if text]
         texts, by = [texts[i] for i in owners], [by[i] for i in owners]
-    entries = _Entries(owners, texts, by, [True] * len(owners))
+    entries = _Entries(owners, texts, by)
     return _split(plan, entries) if plan.split is not None or plan.field.many else entries
 
 
 def _split(plan: ReferencePlan, entries: _Entries) -> _Entries:
-    result = _Entries([], [], [], [])
+    owners: list[int] = []
+    texts: list[str] = []
+    kinds: list[str] = []
+    alone: list[bool] = []
     for owner, text, by in zip(entries.owners, entries.texts, entries.by, strict=True):
         pieces = plan.pieces(text) if by == plan.by else [text]
         for piece in pieces:
-            result.owners.append(owner)
-            result.texts.append(piece)
-            result.by.append(by)
-            result.alone.append(len(pieces) == 1)
-    return result
+            owners.append(owner)
+            texts.append(piece)
+            kinds.append(by)
+            alone.append(len(pieces) == 1)
+    return _Entries(owners, texts, kinds, alone)
 
 
-def _exact_texts(plan: ReferencePlan, entries: _Entries) -> list[str]:
-    kinds = set(entries.by)
-    if len(kinds) == 1:
-        return plan.normalise(kinds.pop(), entries.texts)
-    columns = [plan.normalise(kind, entries.only(kind, entries.texts)) for kind in sorted(kinds)]
-    return ["".join(row) for row in zip(*columns, strict=True)]  # only one of a row is filled
+def _exact(named: NamedParents, entries: _Entries) -> HashedTexts:
+    """Per entry the normal form of what it names its parent by."""
+    if entries.kinds == {named.plan.by} and entries.texts == named.texts:
+        return named.normal
+    columns = [named.plan.normalise(kind, entries.only(kind, entries.texts)) for kind in sorted(entries.kinds)]
+    if len(columns) == 1:
+        return HashedTexts(columns[0])
+    return HashedTexts(["".join(row) for row in zip(*columns, strict=True)])  # only one of a row is filled
 
 
-def _exact(plan: ReferencePlan, entries: _Entries, texts: Sequence[str]) -> U64:
-    kinds = set(entries.by)
-    if len(kinds) == 1:
-        return link_keys(plan.parent, _KINDS[kinds.pop()], texts, plan.label)
-    exact = np.zeros(len(texts), np.uint64)
-    for kind in kinds:
-        exact |= link_keys(plan.parent, _KINDS[kind], entries.only(kind, texts), plan.label)
-    return exact
+def _exact_keys(plan: ReferencePlan, entries: _Entries, exact: HashedTexts) -> U64:
+    if len(entries.kinds) == 1:
+        return exact.link_keys(plan.parent, _KINDS[entries.by[0]], plan.label)
+    keys = np.zeros(len(exact.texts), np.uint64)
+    for kind in entries.kinds:
+        keys |= HashedTexts(entries.only(kind, exact.texts)).link_keys(plan.parent, _KINDS[kind], plan.label)
+    return keys
 
 
 def _fact(
-    plan: ReferencePlan, entries: _Entries, exact_texts: Sequence[str], facts: Mapping[str, Sequence[str]], kind: str
-) -> list[str]:
+    plan: ReferencePlan, entries: _Entries, exact: HashedTexts, facts: Mapping[str, Sequence[str]], kind: str
+) -> HashedTexts:
     """Per entry one fact about the parent, normalised: from its own column, else the reference's own text."""
-    own = entries.only(kind, exact_texts)
-    given = facts.get(kind)
-    if given is None:
-        return own
-    told = [given[i] if is_alone else "" for i, is_alone in zip(entries.owners, entries.alone, strict=True)]
-    return [text or other for text, other in zip(plan.normalise(kind, told), own, strict=True)]
+    if kind not in facts:
+        return exact if entries.kinds == {kind} else HashedTexts(entries.only(kind, exact.texts))
+    told = plan.normalise(kind, entries.told(facts[kind]))
+    if kind not in entries.kinds:
+        return HashedTexts(told)
+    own = entries.only(kind, exact.texts)
+    return HashedTexts([text or other for text, other in zip(told, own, strict=True)])
 
 
 def _names(
-    plan: ReferencePlan, entries: _Entries, exact_texts: Sequence[str], facts: Mapping[str, Sequence[str]]
-) -> list[str]:
-    if "name" not in facts and plan.by == "name" and len(set(entries.by)) == 1:
-        return list(exact_texts)
-    found = _fact(plan, entries, exact_texts, facts, "name")
-    return [text if by == "name" else name for by, text, name in zip(entries.by, exact_texts, found, strict=True)]
+    plan: ReferencePlan, entries: _Entries, exact: HashedTexts, facts: Mapping[str, Sequence[str]]
+) -> HashedTexts:
+    if entries.kinds == {"name"}:
+        return exact
+    found = _fact(plan, entries, exact, facts, "name")
+    if "name" not in entries.kinds:
+        return found
+    names = zip(entries.by, exact.texts, found.texts, strict=True)
+    return HashedTexts([text if by == "name" else name for by, text, name in names])
 
 
 def _evidence(
     plan: ReferencePlan,
     entries: _Entries,
-    exact_texts: Sequence[str],
-    names: Sequence[str],
+    exact: HashedTexts,
+    names: HashedTexts,
     facts: Mapping[str, Sequence[str]],
 ) -> list[list[int]]:
     keys: list[U64] = []
-    used = set(entries.by)
     for kind in ("source_id", "number", "email", "phone", "street"):
-        if kind not in facts and kind not in used:
+        if kind not in facts and kind not in entries.kinds:
             continue
-        texts = _fact(plan, entries, exact_texts, facts, kind)
+        fact = _fact(plan, entries, exact, facts, kind)
         beside = _BESIDE_A_NAME.get(kind)
         if beside is not None and plan.parent != "properties":
-            keys.append(link_keys(plan.parent, beside, joined(names, texts)))
+            keys.append(joined_link_keys(plan.parent, beside, (names, fact)))
         if kind not in facts:
             continue  # alone it is already the exact key
         if kind == "street":
             if plan.parent == "properties":
-                keys.append(link_keys(plan.parent, LinkKind.STREET, texts))
+                keys.append(fact.link_keys(plan.parent, LinkKind.STREET))
         else:
-            keys.append(link_keys(plan.parent, _KINDS[kind], texts, plan.label))
+            keys.append(fact.link_keys(plan.parent, _KINDS[kind], plan.label))
     if not keys:
         return [[]] * len(entries.owners)
     table = np.stack(keys, axis=1)
     rows: list[list[int]] = table.tolist()
-    return rows if table.all() else [[key for key in row if key] for row in rows]
-
-
-def natural_texts(
-    plan: ReferencePlan, columns: Sequence[Sequence[str]], count: int, parents: RowParents | None
-) -> list[str]:
-    """The reference as a part of natural keys: the source's text in normal form, "" where there is none."""
-    if plan.by == "row":
-        return list(parents.keys) if parents is not None else [""] * count
-    return plan.normalise(plan.by, plan.named(columns, count))
+    for i in np.flatnonzero(~table.all(axis=1)).tolist():
+        rows[i] = [key for key in rows[i] if key]
+    return rows

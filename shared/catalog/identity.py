@@ -56,13 +56,24 @@ _SPACES = re.compile(r"\s+")
 _NOT_WORD = re.compile(r"[^\w]+")
 _POSSESSIVE = re.compile(r"['’`´]s?\b")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Legal forms and link words say nothing about who somebody is.
-LEGAL_WORDS = frozenset(
-    ["llc", "inc", "incorporated", "corp", "corporation", "co", "company", "ltd", "limited", "llp", "lp", "pllc", "plc", "pc", "gmbh", "sa", "sl", "sarl", "the", "and", "mr", "mrs", "ms", "dr"]
+LEGAL_WORDS = _words(
+    """llc inc incorporated corp corporation co company ltd limited llp lp pllc plc pc gmbh sa sl sarl the and mr mrs
+    ms dr"""
 )
 # Words of the trades: in "Smith HVAC Repair" they describe the job, not the customer.
-TRADE_WORDS = frozenset(
-    ["hvac", "repair", "repairs", "plumbing", "plumber", "electric", "electrical", "electrician", "heating", "cooling", "air", "conditioning", "ac", "furnace", "boiler", "drain", "drains", "cleaning", "cleaner", "install", "installation", "installations", "installed", "maintenance", "service", "services", "job", "work", "visit", "inspection", "tuneup", "tune", "up", "replacement", "replace", "emergency", "call", "estimate", "quote", "roofing", "roof", "gutter", "pest", "control", "lawn", "landscaping", "landscape", "pool", "spa", "garage", "door", "water", "heater", "leak", "sewer", "toilet", "faucet", "pipe", "pipes", "duct", "ducts", "thermostat", "wiring", "panel", "outlet", "lighting", "generator", "appliance", "handyman", "painting", "carpentry", "flooring", "annual", "seasonal", "checkup", "check", "spring", "fall", "warranty", "follow", "followup", "residential", "commercial", "project", "unit", "system"]
+TRADE_WORDS = _words(
+    """hvac repair repairs plumbing plumber electric electrical electrician heating cooling air conditioning ac furnace
+    boiler drain drains cleaning cleaner install installation installations installed maintenance service services job
+    work visit inspection tuneup tune up replacement replace emergency call estimate quote roofing roof gutter pest
+    control lawn landscaping landscape pool spa garage door water heater leak sewer toilet faucet pipe pipes duct ducts
+    thermostat wiring panel outlet lighting generator appliance handyman painting carpentry flooring annual seasonal
+    checkup check spring fall warranty follow followup residential commercial project unit system"""
 )
 STREET_WORDS = {
     "street": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr", "lane": "ln", "court": "ct",
@@ -127,7 +138,8 @@ _BLOCK_BYTES_MAX = 1 << 16
 def _powers(base: int, count: int) -> U64:
     values = np.full(count, base, np.uint64)
     values[0] = 1
-    return np.multiply.accumulate(values)
+    powers: U64 = np.multiply.accumulate(values)
+    return powers
 
 
 _POWERS = _powers(_BASE, _BLOCK_BYTES_MAX + 2)
@@ -145,7 +157,8 @@ def _mix(values: U64, salt: int) -> U64:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
-    return np.maximum(z, np.uint64(1))
+    mixed: U64 = np.maximum(z, np.uint64(1))
+    return mixed
 
 
 @lru_cache(maxsize=1024)
@@ -174,8 +187,8 @@ def polynomials(texts: Sequence[str]) -> Polynomials:
         data = b"".join(encoded)
     if len(data) > _BLOCK_BYTES_MAX:
         middle = len(texts) // 2
-        halves = zip(polynomials(texts[:middle]), polynomials(texts[middle:]), strict=True)
-        return Polynomials(*map(np.concatenate, halves))
+        first, second = polynomials(texts[:middle]), polynomials(texts[middle:])
+        return Polynomials(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
     # All texts are one long polynomial first; what lies before a text is divided out of its part of the sum.
     ends = np.cumsum(sizes)
     starts = ends - sizes
@@ -210,8 +223,8 @@ def joined_polynomials(parts: Sequence[HashedTexts]) -> Polynomials:
         behind = _POWERS[np.minimum(sizes, TEXT_BYTES_MAX)]
         sums = sums + behind * (np.uint64(ord(SEPARATOR) + 1) + more.sums * np.uint64(_BASE))
         sizes = sizes + 1 + more.sizes
-    cut = np.flatnonzero(is_full & (sizes > TEXT_BYTES_MAX)) if len(parts) > 1 else ()
-    if len(cut):
+    cut: list[int] = np.flatnonzero(is_full & (sizes > TEXT_BYTES_MAX)).tolist()
+    if cut:
         sums[cut] = polynomials([SEPARATOR.join([part.texts[i] for part in parts]) for i in cut]).sums
     return Polynomials(np.where(is_full, sums, np.uint64(0)), np.where(is_full, sizes, 0))
 
@@ -231,7 +244,7 @@ _ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz ", np.uint8).astype(np.ui
 
 
 def near_hashes(text: str, salt: int) -> U64:
-    """Hashes of every text one error away: a letter missing, too many, wrong, or two neighbours swapped; with repeats."""
+    """Hashes of texts one error away, with repeats: a letter missing, too many, wrong, or two neighbours swapped."""
     codes = np.frombuffer(text.encode("utf-8", "surrogatepass")[:TEXT_BYTES_MAX], np.uint8).astype(np.uint64)
     codes += np.uint64(1)
     n = codes.size
@@ -265,7 +278,7 @@ def record_keys(scope: str, values: Iterable[str]) -> bytes:
 
 
 def key_scope(label: str, entity: str, by: KeyedBy) -> str:
-    """Namespace of record keys: source label, entity type and what the key is made of (at most 64 bytes, as a digest)."""
+    """Namespace of record keys: source label, entity type and what the key is made of, as a digest of 32 digits."""
     return hashlib.blake2b(f"{label}\0{entity}\0{int(by)}".encode(), digest_size=16).hexdigest()
 
 
@@ -292,8 +305,3 @@ def natural_hashes(entity: str, group: Sequence[str], values: Sequence[str]) -> 
 def natural_salt(entity: str, group: tuple[str, ...]) -> int:
     """Keeps the natural keys of entity types apart. It holds no source label: they are the same across sources."""
     return int.from_bytes(hashlib.blake2b("\0".join((entity, *group)).encode(), digest_size=8).digest(), "little")
-
-
-def joined(names: Iterable[str], facts: Iterable[str]) -> list[str]:
-    """'name␟fact' where both are known, else ""."""
-    return [f"{name}\x1f{fact}" if name and fact else "" for name, fact in zip(names, facts, strict=True)]

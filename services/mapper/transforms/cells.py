@@ -1,7 +1,8 @@
 """What every column converter gives back, the memo they share, and the text columns that need none.
 
 A converter takes a whole column and never raises. A cell becomes the JSON member it will be in the record's body
-(`"phone":"+12125550142"`), so that a body is nothing but its members joined. Storage forms:
+(`"phone":"+12125550142"`), so that a body is nothing but its members joined; what all members of a column begin and end
+with is kept once. Storage forms:
 
 text trimmed · phone E.164, its extension in a member `<field>.extension` · money integer minor units (two digits) ·
 date `YYYY-MM-DD` · datetime `YYYY-MM-DDTHH:MM:SS` with the offset where the source gave one · boolean · integer ·
@@ -10,7 +11,7 @@ decimal as a JSON string of its exact digits · tags a list of strings · enum o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple, Protocol
 
@@ -48,10 +49,10 @@ Parser = Callable[[str], Parsed]
 
 
 class Cell(NamedTuple):
-    """One converted cell; `member` and `original` are JSON members or "", `code` says why it could not be read."""
+    """One converted cell; `json` and `original` are JSON values or "", `code` says why it could not be read."""
 
     value: Any
-    member: str
+    json: str
     original: str
     code: str | None
 
@@ -59,12 +60,33 @@ class Cell(NamedTuple):
 _NO_CELL = Cell(None, "", "", None)
 
 
+class Members:
+    """A column of JSON members, one or none ("") per record: `opening` + text + `closing` where the text is not ""."""
+
+    def __init__(self, opening: str, texts: Sequence[str], closing: str = "") -> None:
+        self.opening, self.texts, self.closing = opening, texts, closing
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, i: int) -> str:
+        return f"{self.opening}{text}{self.closing}" if (text := self.texts[i]) else ""
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[i] for i in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Members | Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it holds lists
+
+
 class Converted(NamedTuple):
     """One converted column. `originals` and `codes` are None where no cell has one."""
 
     values: Sequence[Any]
-    members: Sequence[str]
-    originals: Sequence[str] | None
+    members: Members
+    originals: Members | None
     codes: Sequence[str | None] | None
 
 
@@ -92,6 +114,17 @@ class Cut(NamedTuple):
 def json_text(text: str) -> str:
     """A text as JSON, quotes included."""
     return encode_basestring(text)
+
+
+def escaped(texts: Sequence[str]) -> Sequence[str]:
+    """The texts as JSON without their quotes. Hardly any column needs it, and one look at all of it tells."""
+    block = "".join(texts)
+    if block.isprintable() and '"' not in block and "\\" not in block:
+        return texts
+    found = encode_basestring(_CELL_MARK.join(texts))[1:-1].split(_CELL_MARK)
+    if len(found) == len(texts):
+        return found
+    return [encode_basestring(text)[1:-1] for text in texts]  # a cell holds the mark itself
 
 
 def unreadable(code: str) -> Parsed:
@@ -141,29 +174,34 @@ class MemoColumn(dict[str, Cell]):
         parsed = self._parse(text)
         if parsed is NOTHING:
             return self._default
-        original = "" if source == parsed.text else self._prefix + encode_basestring(source)
+        original = "" if source == parsed.text else encode_basestring(source)
         if parsed.value is None:
             return Cell(None, "", original, parsed.code)
-        return Cell(parsed.value, self._member(parsed), original, None)
+        return Cell(parsed.value, self._json(parsed), original, None)
 
-    def _member(self, parsed: Parsed) -> str:
+    def _json(self, parsed: Parsed) -> str:
         value = parsed.value
         if type(value) is str:
-            member = self._prefix + encode_basestring(value)
+            text = encode_basestring(value)
         elif type(value) is msgspec.Raw:
-            member = self._prefix + bytes(value).decode()
+            text = bytes(value).decode()
         else:
-            member = self._prefix + msgspec.json.encode(value).decode()
+            text = msgspec.json.encode(value).decode()
         if parsed.extension:
-            member += self._extension_prefix + encode_basestring(parsed.extension)
-        return member
+            text += self._extension_prefix + encode_basestring(parsed.extension)
+        return text
 
     def convert(self, cells: Sequence[str]) -> Converted:
         """One result per cell, in order."""
         if not cells:
-            return Converted((), (), None, None)
-        values, members, originals, codes = zip(*[self[cell] for cell in cells], strict=True)
-        return Converted(values, members, originals if any(originals) else None, codes if any(codes) else None)
+            return Converted((), Members(self._prefix, ()), None, None)
+        values, texts, originals, codes = zip(*map(self.__getitem__, cells), strict=True)
+        return Converted(
+            values,
+            Members(self._prefix, texts),
+            Members(self._prefix, originals) if any(originals) else None,
+            codes if any(codes) else None,
+        )
 
 
 class TextColumn:
@@ -176,27 +214,16 @@ class TextColumn:
 
     def convert(self, cells: Sequence[str]) -> Converted:
         """One result per cell, in order."""
-        texts = [cell.strip() for cell in cells]
+        texts = list(map(str.strip, cells))
         originals = None
         if self._cut:
             whole, texts = texts, [self._cut(text) for text in texts]
-            kept = [self._original(*pair) for pair in zip(whole, texts, strict=True)]
-            originals = kept if any(kept) else None
+            kept = ["" if text == cut else text for text, cut in zip(whole, texts, strict=True)]
+            originals = self._members(kept) if any(kept) else None
         if self._default:
             texts = [text or self._default for text in texts]
-        members = self._members(texts)
-        if "" not in texts:
-            return Converted(texts, members, originals, None)
-        members = [member if text else "" for member, text in zip(members, texts, strict=True)]
-        return Converted([text or None for text in texts], members, originals, None)
+        values = texts if all(texts) else [text or None for text in texts]
+        return Converted(values, self._members(texts), originals, None)
 
-    def _original(self, whole: str, text: str) -> str:
-        return "" if whole == text else self._prefix + encode_basestring(whole)
-
-    def _members(self, texts: list[str]) -> list[str]:
-        opening = self._prefix + '"'
-        escaped = encode_basestring(_CELL_MARK.join(texts))[1:-1]
-        members = (opening + escaped.replace(_CELL_MARK, f'"{_CELL_MARK}{opening}') + '"').split(_CELL_MARK)
-        if len(members) == len(texts):
-            return members
-        return [self._prefix + encode_basestring(text) for text in texts]  # a cell holds the mark itself
+    def _members(self, texts: Sequence[str]) -> Members:
+        return Members(f'{self._prefix}"', escaped(texts), '"')

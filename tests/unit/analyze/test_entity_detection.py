@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from services.analyze.entity_detection import detect
@@ -70,3 +71,16 @@ def test_detection_of_a_file_does_not_depend_on_the_order_of_files() -> None:
 def test_chances_never_sum_above_one() -> None:
     for detection in detect([JOBBER_CLIENTS, JOBBER_JOBS, sampled("x.csv", ["Name", "Phone"])]):
         assert detection.entity_confidence + max((a.confidence for a in detection.alternatives), default=0.0) <= 1.001
+
+
+def test_a_parent_file_of_which_only_a_part_was_sampled_is_known_by_the_values() -> None:
+    people = [[f"{100_000 + i}", f"Ann Smith{i}", f"ann{i}@example.com"] for i in range(40)]
+    customers = sampled("customers.csv", ["Customer ID", "Customer Name", "Email"], *people[::2])
+    customers = msgspec.structs.replace(customers, records=len(people))
+    invoices = sampled(
+        "invoices.csv", ["Invoice #", "Account", "Total"], *([f"{i}", row[0], "$5.00"] for i, row in enumerate(people))
+    )
+
+    [relation] = detect([customers, invoices])[1].relations
+
+    assert (relation.column, relation.parent_entity, relation.share) == (1, "customers", 1.0)
