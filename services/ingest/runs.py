@@ -13,21 +13,19 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.ingest.model import ACCOUNTS, RUNS, AccountLease, Run
+from services.ingest.run_messages import (
+    close_request,
+    finalize_request,
+    load_request,
+    raw_batch,
+    run_changed,
+    seal_request,
+)
 from services.ingest.window import first_released, may_complete, outstanding, released_by
 from shared.errors import ConflictError, NotFoundError, RetryableError
-from shared.messages import topics
-from shared.messages.batches import CANCELLED, RawBatch
-from shared.messages.control import (
-    ENDED,
-    CloseRequested,
-    EntityCounts,
-    FinalizeRequested,
-    LoadRequested,
-    Message,
-    RunChanged,
-    SealRequested,
-)
-from shared.messages.envelope import Clock, Outgoing, Topic
+from shared.messages.batches import CANCELLED
+from shared.messages.control import ENDED, EntityCounts
+from shared.messages.envelope import Clock, Outgoing
 from shared.messages.plan import RunPlan
 from shared.runtime import fail_point
 from shared.runtime.outbox import Outbox
@@ -104,7 +102,7 @@ class Runs:
             if messages is None:
                 return []
             run.sequence += 1
-            messages = [self._changed(run), *messages]
+            messages = [run_changed(run), *messages]
             body = run.model_dump_json().encode()
             try:
                 if publish:
@@ -153,7 +151,7 @@ class Runs:
         if run.state in ENDED:
             return
         lease = AccountLease(account=run.account, running=run.run, session=run.session)
-        messages = [self._changed(run), *await self._begin(run)]
+        messages = [run_changed(run), *await self._begin(run)]
         try:
             await self.outbox.put(
                 ACCOUNTS,
@@ -189,9 +187,9 @@ class Runs:
             return await self._release(run, first_released(run.window, run.planned["validating"]))
         name = run.step_name
         if name == "ended":
-            return [self._close_request(run)]
+            return [close_request(run)]
         if name == "finalizing" and not run.pages_planned:
-            return [self._finalize_request(run, None)]
+            return [finalize_request(run, None)]
         return await self._release(run, first_released(run.window, run.planned[name]))
 
     # ---- acknowledgements -------------------------------------------------------------------------------------
@@ -301,7 +299,7 @@ class Runs:
             run.state = "validated"
         else:
             run.state = "completed_with_errors" if errored else "completed"
-        return [self._close_request(run)]
+        return [close_request(run)]
 
     async def closed(self, run_id: int) -> Sequence[Outgoing]:
         """The loader has cleaned up: the account is free for the next run."""
@@ -319,7 +317,7 @@ class Runs:
             return []
 
         await self._change(run_id, change, publish=False)
-        return [self._changed(await self.get(run_id))]
+        return [run_changed(await self.get(run_id))]
 
     async def _free(self, account: str, revision: int) -> None:
         body = AccountLease(account=account).model_dump_json().encode()
@@ -374,17 +372,17 @@ class Runs:
 
     async def _again(self, run: Run) -> Sequence[Outgoing]:
         """The answer to a repeated message: where the run stands, and what it waits for."""
-        return [self._changed(run), *([] if run.freed else await self._outstanding(run))]
+        return [run_changed(run), *([] if run.freed else await self._outstanding(run))]
 
     async def _outstanding(self, run: Run) -> Sequence[Outgoing]:
         if run.paused:
             return []
         if run.state in ENDED:
-            return [self._close_request(run)]
+            return [close_request(run)]
         if run.sealing:
             return [await self._seal_request(run)]
         if run.step_name == "finalizing" and not run.pages_planned:
-            return [self._finalize_request(run, None)]
+            return [finalize_request(run, None)]
         done = await self.progress.positions(run.run, run.step)
         return await self._release(run, outstanding(done, run.window, run.planned[run.step_name]))
 
@@ -395,40 +393,11 @@ class Runs:
             return []
         if run.step == 0:
             plan = await self.plan(run.plan)
-            return [self._raw_batch(run, plan, plan.positions[position]) for position in positions]
+            return [raw_batch(run, plan, plan.positions[position]) for position in positions]
         if run.step_name == "finalizing":
-            return [self._finalize_request(run, position) for position in positions]
+            return [finalize_request(run, position) for position in positions]
         batches = (await self._load_list(run))[run.step_name]
-        return [self._load_request(run, position, batches[position]) for position in positions]
-
-    def _raw_batch(self, run: Run, plan: RunPlan, batch: int) -> Outgoing:
-        message = RawBatch(
-            account=run.account,
-            session=run.session,
-            run=run.run,
-            batch=batch,
-            file=plan.file_of_batch(batch).rank,
-            plan=run.plan,
-            cancelled=run.cancelled,
-        )
-        return _outgoing(topics.BATCH_EXTRACTED, message, run, batch)
-
-    def _load_request(self, run: Run, position: int, batch: int) -> Outgoing:
-        message = LoadRequested(
-            account=run.account,
-            session=run.session,
-            run=run.run,
-            step=run.step,
-            position=position,
-            batch=batch,
-            entity=run.step_name,
-            plan=run.plan,
-            seal=run.seal or "",
-            cancelled=run.cancelled,
-            dry_run=run.dry_run,
-            parents_missing=run.parents_missing,
-        )
-        return _outgoing(topics.LOAD_REQUESTED, message, run, batch)
+        return [load_request(run, position, batches[position]) for position in positions]
 
     async def _seal_request(self, run: Run) -> Outgoing:
         plan = await self.plan(run.plan)
@@ -437,54 +406,7 @@ class Runs:
             for position, payload in await self.progress.payloads(run.run, 0)
         }
         manifest = await self.files.put_bytes(json.dumps(contents).encode())
-        message = SealRequested(
-            account=run.account, session=run.session, run=run.run, plan=run.plan, manifest=manifest.sha256
-        )
-        return _outgoing(topics.SEAL_REQUESTED, message, run)
-
-    def _finalize_request(self, run: Run, page: int | None) -> Outgoing:
-        message = FinalizeRequested(
-            account=run.account,
-            session=run.session,
-            run=run.run,
-            step=run.step,
-            plan=run.plan,
-            seal=run.seal or "",
-            page=page,
-            cancelled=run.cancelled,
-        )
-        return _outgoing(topics.FINALIZE_REQUESTED, message, run)
-
-    def _close_request(self, run: Run) -> Outgoing:
-        message = CloseRequested(
-            account=run.account,
-            session=run.session,
-            run=run.run,
-            plan=run.plan,
-            seal=run.seal,
-            dry_run=run.dry_run,
-        )
-        return _outgoing(topics.CLOSE_REQUESTED, message, run)
-
-    def _changed(self, run: Run) -> Outgoing:
-        message = RunChanged(
-            account=run.account,
-            session=run.session,
-            run=run.run,
-            kind=run.kind,
-            state=run.state,
-            paused=run.paused,
-            step=run.step,
-            sequence=run.sequence,
-            plan=run.plan,
-            planned=run.planned,
-            started_at=run.started_at,
-            ended_at=run.ended_at,
-            actor=run.actor,
-            failure=run.failure,
-            closed=run.freed,
-        )
-        return _outgoing(topics.RUN_CHANGED, message, run)
+        return seal_request(run, manifest.sha256)
 
 
 def _check_free(lease: AccountLease, run: int | None = None) -> None:
@@ -512,9 +434,3 @@ def _errored(payload: dict[str, object]) -> int:
         return sum(EntityCounts.model_validate(counts).errored for counts in entities.values())
     counts = payload.get("counts")
     return EntityCounts.model_validate(counts).errored if counts else 0
-
-
-def _outgoing(topic: Topic, message: Message | RawBatch, run: Run, batch: int | None = None) -> Outgoing:
-    headers = {"run": str(run.run)} | ({} if batch is None else {"batch": str(batch)})
-    key: int | str = batch if batch is not None and topic.keyed_by == "batch" else str(run.run)
-    return Outgoing(topic, message, key, run.session, headers)

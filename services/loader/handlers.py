@@ -48,7 +48,7 @@ from shared.messages.control import (
     SealRequested,
 )
 from shared.messages.envelope import Clock, Delivery, Outgoing, Topic
-from shared.messages.plan import RunPlan
+from shared.messages.plan import RunPlan, record_id
 from shared.messages.problems import ProblemsFound
 from shared.runtime import GivenUp, fail_point
 from shared.runtime.workers import WorkerPool
@@ -69,6 +69,7 @@ class _Sealed:
     plan: str
     own: str
     parents: dict[str, list[str]]
+    sources: list[tuple[int, int, str]]
     has_earlier: bool
 
 
@@ -118,7 +119,12 @@ class LoaderHandlers:
             earlier.setdefault(segment.entity, []).append(segment.address)
         for entity in sorted(plan.entities):
             indexes[entity] = await self._seal_entity(plan, entity, earlier.get(entity, []))
-        manifest = SealManifest(run=plan.run, indexes=indexes, earlier=earlier)
+        sources = [
+            (record_id(stream.run, stream.first_slot), record_id(stream.run, stream.last_slot), stream.file)
+            for stream in await self.records.streams(request.account)
+            if stream.run < plan.run
+        ]
+        manifest = SealManifest(run=plan.run, indexes=indexes, earlier=earlier, sources=sources)
         ref = await self.files.put_bytes(msgspec.msgpack.encode(manifest, order="sorted"))
         await self.records.register(_id_ranges(plan))
         fail_point("loader.seal_written_not_answered")
@@ -192,6 +198,7 @@ class LoaderHandlers:
             problems=problems,
             own=sealed.own,
             parents=sealed.parents,
+            sources=sealed.sources,
         )
         outcome = await self._plan_load(work)
         # Parents of this run are stored before their children's step begins; only those of earlier runs can be gone.
@@ -213,6 +220,7 @@ class LoaderHandlers:
                 plan=str(await self.files.local_path(request.plan)),
                 own=str(await self.files.local_path(manifest.indexes[request.entity])),
                 parents=await self._parents(manifest, {request.entity}),
+                sources=manifest.sources,
                 has_earlier=any(manifest.earlier.values()),
             )
             while len(self._steps) > _STEPS_KEPT:
@@ -323,7 +331,7 @@ class LoaderHandlers:
         streams = await self.records.streams(account)
         found: dict[int, str] = {}
         for stream in streams:
-            first, last = (stream.run << 32) | stream.first_slot, (stream.run << 32) | stream.last_slot
+            first, last = record_id(stream.run, stream.first_slot), record_id(stream.run, stream.last_slot)
             found.update((id_, stream.entity) for id_ in ids if first <= id_ <= last)
         return found
 

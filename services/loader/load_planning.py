@@ -39,6 +39,8 @@ class SealManifest(msgspec.Struct, frozen=True, kw_only=True):
     """Entity type -> address of this run's sealed index."""
     earlier: dict[str, list[str]]
     """Entity type -> addresses of the account's earlier indexes, oldest first, as of the seal."""
+    sources: list[tuple[int, int, str]] = []
+    """(first id, last id, file name) of the records of the account's earlier runs: where a record came from."""
 
 
 class LoadInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,8 @@ class LoadInput(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the sealed index of `entity`."""
     parents: dict[str, list[str]]
     """Parent entity type -> paths of its indexes, this run's first."""
+    sources: list[tuple[int, int, str]] = []
+    """As in `SealManifest`."""
     absent: list[int] = []
     """Ids that the indexes name but the store does not hold: their references stay open."""
 
@@ -166,10 +170,12 @@ class _Loading:
         self._say("skipped", "duplicate" if same else "conflict", message, stream, number, line)
 
     def _say_existing(self, stream: MappedStream, number: int, line: int, other: int, how: int) -> None:
+        file = next((name for first, last, name in self._work.sources if first <= other <= last), None)
+        record = f"record {other}" + (f" from {file}" if file else "")
         message = {
-            SAME_CELLS: f"It was imported before, as record {other}; nothing was changed.",
-            NATURAL_MATCH: f"Record {other} of another source is the same one; nothing was changed.",
-        }.get(how, f"It was imported before, as record {other}, with other values; the stored record was kept.")
+            SAME_CELLS: f"It was imported before, as {record}; nothing was changed.",
+            NATURAL_MATCH: f"It is the same as {record}, of another source; nothing was changed.",
+        }.get(how, f"It was imported before, as {record}, with other values; the stored record was kept.")
         code = {SAME_CELLS: "existing", NATURAL_MATCH: "existing_match"}.get(how, "existing_conflict")
         self._say("skipped", code, message, stream, number, line)
 

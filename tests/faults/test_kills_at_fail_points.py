@@ -20,7 +20,9 @@ PLANS = {
     "middle batches": Import({"trio": (CLIENTS, JOBS, INVOICES)}, batch_records=60, workers=1),
     "small batches": Import({"trio": (CLIENTS, JOBS, INVOICES)}, batch_records=25, window=4),
     # The children wait for their parents, six pages of them.
-    "children first": Import({"children": (JOBS, INVOICES), "parents": (CLIENTS,)}, batch_records=60, page_records=100, workers=1),
+    "children first": Import(
+        {"children": (JOBS, INVOICES), "parents": (CLIENTS,)}, batch_records=60, page_records=100, workers=1
+    ),
 }
 
 # Fail point -> (plan, hit at which to die). What happens once in a run is met in three runs with different batches.

@@ -1,7 +1,7 @@
 """A hub in a process of its own that drives sessions to their end and writes what they left; made to be killed.
 
-Started again on the same data it goes on where it was. Each is the leader of a process group of its own. They are forked
-from a process that has only imported the hub (no thread, no open file), which saves a second of imports each time.
+Started again on the same data it goes on where it was. Each is the leader of a process group of its own, forked from a
+process that has only imported the hub (no thread, no open file): that saves a second of imports each time.
 """
 
 from __future__ import annotations
