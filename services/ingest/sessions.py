@@ -34,6 +34,7 @@ from shared.storage.documents import Documents
 from shared.storage.files import FileRef, Files
 
 _TRIES_AGAINST_OTHER_WRITERS = 8
+_LANDING_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 LOCAL_FILE_BYTES_MAX = 2 * 1024**3
 
 
@@ -205,7 +206,7 @@ class Sessions:
 
     async def _land(self, session_id: str, file: SessionFile) -> None:
         try:
-            ref, landed = await self._landed(session_id, file)
+            ref, landed = await self._landed_patiently(session_id, file)
         except HubError as error:
             await self._reject(session_id, file, error)
             return
@@ -240,6 +241,15 @@ class Sessions:
             return []
 
         await self.change(session_id, landed_now)
+
+    async def _landed_patiently(self, session_id: str, file: SessionFile) -> tuple[FileRef, LandedFile]:
+        """A full disk or a worker that died is no fault of the file: it is tried again for half a minute."""
+        for wait_seconds in _LANDING_WAITS_SECONDS:
+            try:
+                return await self._landed(session_id, file)
+            except RetryableError:
+                await asyncio.sleep(wait_seconds)
+        return await self._landed(session_id, file)
 
     async def _landed(self, session_id: str, file: SessionFile) -> tuple[FileRef, LandedFile]:
         session = await self._stored(session_id)
