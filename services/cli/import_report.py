@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from services.cli.import_drive import Ending, View
 
 COMPLETED, REFUSED, WITH_ERRORS = 0, 1, 2
 """Exit codes of `hub import` and `hub resume`."""
+
+HUB_COLUMNS = (
+    "hub_file", "hub_row", "hub_severity", "hub_entity", "hub_code", "hub_column", "hub_value", "hub_reason",
+)  # fmt: skip
+"""What the hub adds behind the source's columns of an error file."""
 
 
 def exit_code(report: View) -> int:
@@ -61,7 +67,7 @@ async def report_of(client: Client, ending: Ending, *, seconds: float) -> View:
         report |= {"error": counted["error"]}
     planned = {file["sha256"]: file["entities"] for file in counted["files"]}
     report |= {"files": _files(ending, planned), "entities": counted["entities"], "money": counted["money"]}
-    errors = await _write_error_files(client, path, folder)
+    errors = await _write_error_files(client, path, folder, counted["error_columns"])
     report |= {"errors_file": str(errors) if errors else None, "report_file": str(folder / "report.json")}
     report["seconds"] = seconds
     _write(folder / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -89,44 +95,46 @@ def _file(file: View, planned: dict[str, list[str]], mapping: View | None) -> Vi
     return entry | {"left_out": file["records"], "reason": " ".join(mapping["reasons"]) or "It is left out."}
 
 
-async def _write_error_files(client: Client, run: str, folder: Path) -> Path | None:
+async def _write_error_files(client: Client, run: str, folder: Path, columns: dict[str, list[str]]) -> Path | None:
     """errors.csv over all files, and per source file one with its errors in its own columns, to be corrected."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("errors*.csv"):
         old.unlink()
     whole = folder / "errors.csv"
     await save(client, f"{run}/error-file", whole)
-    found, errored = await asyncio.to_thread(_rows_and_errored_files, whole)
-    if not found:
-        whole.unlink()
-        return None
-    for name in errored:
-        query: dict[str, Any] = {"file": name, "severity": "error"}
-        await save(client, f"{run}/error-file", folder / _error_file_name(name), **query)
-    return whole
+    if await asyncio.to_thread(_split_by_file, whole, folder, columns):
+        return whole
+    whole.unlink()
+    return None
+
+
+def _split_by_file(whole: Path, folder: Path, columns: dict[str, list[str]]) -> bool:
+    """Copies the errors of each source file into a file of its own; False where there is no row at all."""
+    csv.field_size_limit(1 << 30)
+    found = False
+    with ExitStack() as files, whole.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows)
+        hub = range(len(header) - len(HUB_COLUMNS), len(header))
+        name_at, severity_at = hub[HUB_COLUMNS.index("hub_file")], hub[HUB_COLUMNS.index("hub_severity")]
+        # The hub's own columns come last: a source may have columns of the same name.
+        places = {name: [*map(header.index, own), *hub] for name, own in columns.items()}
+        writers: dict[str, Any] = {}
+        for row in rows:
+            found = True
+            name = row[name_at]
+            if row[severity_at] != "error":
+                continue
+            if name not in writers:
+                target = files.enter_context((folder / _error_file_name(name)).open("w", encoding="utf-8", newline=""))
+                writers[name] = csv.writer(target, lineterminator="\n")
+                writers[name].writerow([header[place] for place in places[name]])
+            writers[name].writerow([row[place] for place in places[name]])
+    return found
 
 
 def _error_file_name(source: str) -> str:
     return f"errors-{source}" if source.lower().endswith(".csv") else f"errors-{source}.csv"
-
-
-def _rows_and_errored_files(path: Path) -> tuple[int, list[str]]:
-    errored: dict[str, None] = {}
-    found = 0
-    csv.field_size_limit(1 << 30)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        header = next(rows)
-        # The hub's own columns come last: a source may have columns of the same name.
-        name_at, severity_at = (
-            header.index("hub_file", -8) - len(header),
-            header.index("hub_severity", -8) - len(header),
-        )
-        for row in rows:
-            found += 1
-            if row[severity_at] == "error":
-                errored[row[name_at]] = None
-    return found, list(errored)
 
 
 async def save(client: Client, path: str, target: Path, **query: Any) -> None:

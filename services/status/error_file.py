@@ -6,14 +6,18 @@ again. Written batch by batch: memory does not grow with the number of problems.
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import msgspec
 import zstandard
 
+from services.status.columns import column_names
 from services.status.error_work import CellsRequest
 from services.status.repeats import RunPart
 from shared.errors import PermanentError
@@ -34,6 +38,8 @@ REASON_COLUMNS = (
     "hub_reason",
 )
 """Added behind the source's columns; the reader of the hub ignores columns with these names."""
+
+_BATCHES_AHEAD = 8
 
 _RANK = {"error": 0, "skipped": 1, "warning": 2}
 
@@ -94,20 +100,30 @@ class ErrorFiles:
         sources = [source for source in plan.files if file is None or source.name == file]
         columns = list(dict.fromkeys(name for source in sources for name in column_names(source)))
         yield _csv([[*columns, *REASON_COLUMNS]])
-        async for batch, source, found in self.problems(parts, file=file, severities=severities):
-            groups = grouped(found)
-            cells = await self._cells(plan, batch, source, sorted({group[0].record for group in groups}))
-            places = [columns.index(name) for name in column_names(source)]
-            yield _csv(_row(source, columns, places, cells, group) for group in groups)
+        async with aclosing(self._with_cells(parts, file, severities)) as batches:
+            async for source, groups, cells in batches:
+                places = [columns.index(name) for name in column_names(source)]
+                yield _csv(_row(source, columns, places, cells, group) for group in groups)
 
-
-def column_names(source: PlannedFile) -> list[str]:
-    """The file's columns as they appear in its error file: nameless and repeated ones get their place as a name."""
-    names: list[str] = []
-    for place, header in enumerate(source.reading.headers, start=1):
-        name = header or f"Column {place}"
-        names.append(name if name not in names else f"{name} ({place})")
-    return names
+    async def _with_cells(
+        self, parts: Sequence[RunPart], file: str | None, severities: frozenset[str]
+    ) -> AsyncGenerator[tuple[PlannedFile, list[list[Problem]], dict[int, list[str]]]]:
+        """The problems batch by batch with their source cells; some batches are read ahead by the workers."""
+        ahead: deque[tuple[PlannedFile, list[list[Problem]], asyncio.Task[dict[int, list[str]]]]] = deque()
+        try:
+            async for batch, source, found in self.problems(parts, file=file, severities=severities):
+                groups = grouped(found)
+                numbers = sorted({group[0].record for group in groups})
+                ahead.append((source, groups, asyncio.create_task(self._cells(parts[0].plan, batch, source, numbers))))
+                if len(ahead) >= _BATCHES_AHEAD:
+                    first, its_groups, cells = ahead.popleft()
+                    yield first, its_groups, await cells
+            while ahead:
+                first, its_groups, cells = ahead.popleft()
+                yield first, its_groups, await cells
+        finally:
+            for *_, left in ahead:  # whoever downloads has gone
+                left.cancel()
 
 
 def _row(

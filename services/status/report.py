@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from services.status.columns import column_names
 from services.status.counting import EntityTotals
 from shared.catalog import Catalog
 from shared.messages.control import RunChanged
@@ -101,6 +102,8 @@ class ImportReport(BaseModel):
 class Report(ImportReport):
     """The reconciliation report of one run."""
 
+    error_columns: dict[str, list[str]]
+    """File -> its columns as the error file names them."""
     run: int
 
 
@@ -121,6 +124,7 @@ def make_report(state: RunChanged, plan: RunPlan, sums: dict[str, EntityTotals],
             )
             for file in plan.files
         ],
+        error_columns={file.name: column_names(file) for file in plan.files},
         entities={name: _entity(s) for name, s in sums.items()},
         money=_money(sums, catalog),
         error=state.failure,

@@ -74,6 +74,7 @@ _SCHEMA = (
 )
 
 _BATCHES_READ_AT_ONCE = 16
+_STREAMS_PURGED_AT_ONCE = 64  # some 8 MiB
 
 
 class SqliteStagingStore:
@@ -145,11 +146,14 @@ class SqliteStagingStore:
         return await self._database.read(read)
 
     async def purge(self, run: int) -> None:
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM staged_streams WHERE run=?", (run,))
-            connection.execute("DELETE FROM staged_batches WHERE run=?", (run,))
-
-        await self._database.write(write)
+        # In slices: one statement over a whole run keeps all pages it frees in memory until it commits.
+        slice_of = "DELETE FROM staged_streams WHERE rowid IN (SELECT rowid FROM staged_streams WHERE run=? LIMIT ?)"
+        deleted = _STREAMS_PURGED_AT_ONCE
+        while deleted == _STREAMS_PURGED_AT_ONCE:
+            deleted = await self._database.write(
+                lambda c: c.execute(slice_of, (run, _STREAMS_PURGED_AT_ONCE)).rowcount
+            )
+        await self._database.write(lambda c: c.execute("DELETE FROM staged_batches WHERE run=?", (run,)).rowcount)
 
     async def _one(self, query: str, *values: object) -> tuple[bytes] | None:
         row: tuple[bytes] | None = await self._database.read(lambda c: c.execute(query, values).fetchone())
