@@ -12,14 +12,10 @@ from typing import Any
 
 from services.cli.client import Client
 from services.cli.import_drive import Ending, View
+from services.status.columns import REASON_COLUMNS
 
 COMPLETED, REFUSED, WITH_ERRORS = 0, 1, 2
 """Exit codes of `hub import` and `hub resume`."""
-
-HUB_COLUMNS = (
-    "hub_file", "hub_row", "hub_severity", "hub_entity", "hub_code", "hub_column", "hub_value", "hub_reason",
-)  # fmt: skip
-"""What the hub adds behind the source's columns of an error file."""
 
 
 def exit_code(report: View) -> int:
@@ -115,8 +111,8 @@ def _split_by_file(whole: Path, folder: Path, columns: dict[str, list[str]]) -> 
     with ExitStack() as files, whole.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows)
-        hub = range(len(header) - len(HUB_COLUMNS), len(header))
-        name_at, severity_at = hub[HUB_COLUMNS.index("hub_file")], hub[HUB_COLUMNS.index("hub_severity")]
+        hub = range(len(header) - len(REASON_COLUMNS), len(header))
+        name_at, severity_at = hub[REASON_COLUMNS.index("hub_file")], hub[REASON_COLUMNS.index("hub_severity")]
         # The hub's own columns come last: a source may have columns of the same name.
         places = {name: [*map(header.index, own), *hub] for name, own in columns.items()}
         writers: dict[str, Any] = {}

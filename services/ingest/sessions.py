@@ -141,9 +141,7 @@ class Sessions:
     ) -> SessionFile:
         """Stores an upload while checking its size, then begins to land it."""
         ref = await self.files.put_stream(chunks, bytes_max=bytes_max)
-        file = SessionFile(
-            id=uuid.uuid4().hex[:12], name=name, state="landing", sha256=ref.sha256, size_bytes=ref.size
-        )
+        file = SessionFile(id=uuid.uuid4().hex[:12], name=name, state="landing", sha256=ref.sha256, size_bytes=ref.size)
         return await self._add(account, actor, session_id, file)
 
     async def _add(self, account: str, actor: str, session_id: str, file: SessionFile) -> SessionFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -115,18 +115,25 @@ def _packed(items: Sequence[object]) -> bytes:
 
 
 def _u32(values: Sequence[int]) -> bytes:
-    return np.array(values, "<u4").tobytes()
+    return np.fromiter(values, "<u4", len(values)).tobytes()
+
+
+def _flags(count: int, places: Collection[int]) -> bytes:
+    flags = bytearray(count)
+    for i in places:
+        flags[i] = 1
+    return bytes(flags)
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """The records that are not rejected: their indices, None where that is all of them."""
+    """Some records of the batch (those that are not rejected): their indices, None where that is all of them."""
 
     indices: list[int] | None
     count: int
 
     def of(self, column: Sequence[_T]) -> Sequence[_T]:
-        return column if self.indices is None else [column[i] for i in self.indices]
+        return column if self.indices is None else list(map(column.__getitem__, self.indices))
 
     def rows_of(self, packed: bytes, width: int) -> bytes:
         if self.indices is None:
@@ -197,7 +204,7 @@ class _RecordMapper:
         if checks.errored:
             parts.errored[entity] = parts.errored.get(entity, 0) + len(checks.errored)
             sums = parts.money_errored.setdefault(entity, {})
-            for name, amount in self._money(sorted(checks.errored)).items():
+            for name, amount in self._money(_Kept(sorted(checks.errored), len(checks.errored))).items():
                 sums[name] = sums.get(name, 0) + amount
         indices = [i for i in range(count) if i not in checks.errored] if checks.errored else None
         kept = _Kept(indices, count if indices is None else len(indices))
@@ -206,8 +213,6 @@ class _RecordMapper:
 
     def _stream(self, kept: _Kept) -> MappedStream:
         plan, rows, checks = self._plan, self._rows, self._checks
-        indices: Sequence[int] = range(kept.count) if kept.indices is None else kept.indices
-        warned = checks.warned
         return MappedStream(
             entity=plan.entity.name,
             slot=plan.slot,
@@ -220,10 +225,10 @@ class _RecordMapper:
             keyed_by=kept.rows_of(self._keys.keyed_by, 1),
             naturals=self._natural.hashes(kept.indices),
             link_keys=self._link_keys(kept.indices),
-            warned=bytes([i in warned for i in indices]) if warned else bytes(kept.count),
+            warned=kept.rows_of(_flags(len(rows.lines), checks.warned), 1),
             bodies=_packed(self._bodies(kept)),
             references=_packed(self._references(kept.indices)),
-            money=self._money(indices),
+            money=self._money(kept),
         )
 
     def _link_keys(self, kept: Sequence[int] | None) -> bytes:
@@ -242,12 +247,12 @@ class _RecordMapper:
         originals = [column.originals for column in self._values.values() if column.originals]
         return list(kept.of(encode_bodies(members, originals, len(self._rows.lines))))
 
-    def _money(self, indices: Sequence[int]) -> dict[str, int]:
+    def _money(self, kept: _Kept) -> dict[str, int]:
         sums: dict[str, int] = {}
         for value in self._plan.values:
             if value.field.type is FieldType.MONEY:
                 amounts = self._values[value.field.name].values
-                sums[value.field.name] = sum([amounts[i] or 0 for i in indices])
+                sums[value.field.name] = sum(filter(None, kept.of(amounts)))
         return sums
 
 

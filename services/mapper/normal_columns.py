@@ -108,15 +108,18 @@ def _names(block: str) -> list[str]:
     if "'" in block or "`" in block:
         block = _POSSESSIVE.sub("", block)
     block = block.translate(_NO_WORD)
+    has_none = LEGAL_WORDS.isdisjoint
     rows = map(str.split, block.split("\n"))
-    if LEGAL_WORDS.isdisjoint(block.split()):
-        return [" ".join(sorted(words)) for words in rows]
-    return [" ".join(sorted([word for word in words if word not in LEGAL_WORDS] or words)) for words in rows]
+    return [" ".join(sorted(words if has_none(words) else _telling(words))) for words in rows]
+
+
+def _telling(words: list[str]) -> list[str]:
+    return [word for word in words if word not in LEGAL_WORDS] or words
 
 
 def _streets(block: str) -> list[str]:
     words = block.translate(_NO_WORD).replace("\n", f" {_LINE_END} ").split()
-    text = " ".join([STREET_WORDS.get(word, word) for word in words])
+    text = " ".join(map(STREET_WORDS.get, words, words))
     return text.replace(f" {_LINE_END}", _LINE_END).replace(f"{_LINE_END} ", _LINE_END).split(_LINE_END)
 
 

@@ -9,14 +9,16 @@ import numpy as np
 from services.mapper.normal_columns import NormalForms, core_names, normalised
 from services.mapper.normal_forms import NAMED_LIKE_PEOPLE, Normaliser, normalise_email, person_names
 from shared.catalog.identity import (
-    U64,
     HashedTexts,
+    Keys,
     LinkKind,
-    joined_link_keys,
+    hash_table,
+    joined_polynomials,
     normalise_id,
     normalise_name,
     normalise_number,
     normalise_street,
+    salt_of,
 )
 from shared.catalog.model import EntityType, FieldType
 
@@ -24,17 +26,16 @@ ENTRY = np.dtype([("hash", "<u8"), ("index", "<u4")])
 """One entry of `MappedStream.naturals` and `link_keys`: 12 bytes, packed."""
 
 
-def entries(hashes: Sequence[U64], kept: Sequence[int] | None) -> bytes:
-    """The non-zero hashes of the kept records (None: of all) with the index among them, ordered by record."""
-    if not hashes:
+def entries(columns: Sequence[Keys], kept: Sequence[int] | None) -> bytes:
+    """The keys of the kept records (None: of all) with the index among them, ordered by record."""
+    if not columns:
         return b""
-    table = np.stack(hashes, axis=1)
-    if kept is not None:
-        table = table[kept]
-    records, kinds = np.nonzero(table)
-    found = np.empty(len(records), ENTRY)
-    found["hash"] = table[records, kinds]
-    found["index"] = records
+    table = hash_table(columns)
+    hashes = (table if kept is None else table[kept]).ravel()
+    places = np.flatnonzero(hashes)
+    found = np.empty(len(places), ENTRY)
+    found["hash"] = hashes[places]
+    found["index"] = places // len(columns)
     return found.tobytes()
 
 
@@ -52,23 +53,23 @@ def parent_link_keys(
         _add_property(keys, forms)
     elif entity.name in NAMED_LIKE_PEOPLE:
         _add_person(keys, entity, forms)
-    return entries(keys.hashes, kept)
+    return entries(keys.columns, kept)
 
 
 class _Keys:
     def __init__(self, entity: str, label: str) -> None:
         self._entity, self._label = entity, label
-        self.hashes: list[U64] = []
+        self.columns: list[Keys] = []
 
     def add(self, kind: LinkKind, texts: HashedTexts | None) -> None:
         """One key per text that is not empty."""
         if texts is not None:
-            self.hashes.append(texts.link_keys(self._entity, kind, self._label))
+            self.columns.append(Keys(texts.polynomials, salt_of(self._entity, kind, self._label)))
 
     def add_joined(self, kind: LinkKind, names: HashedTexts, facts: HashedTexts | None) -> None:
         """One key per name with a fact beside it."""
         if facts is not None:
-            self.hashes.append(joined_link_keys(self._entity, kind, (names, facts)))
+            self.columns.append(Keys(joined_polynomials((names, facts)), salt_of(self._entity, kind)))
 
 
 def _texts(forms: NormalForms, field: str, normalise: Normaliser) -> HashedTexts | None:

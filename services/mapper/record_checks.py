@@ -91,9 +91,7 @@ class RecordChecks:
             return
         assert plan.column is not None  # a constant that cannot be read is refused when the mapping is compiled
         cells = self._rows.columns[plan.column]
-        for i, code in enumerate(column.codes):
-            if code is None:
-                continue
+        for i, code in [(i, code) for i, code in enumerate(column.codes) if code is not None]:
             is_key = unformed.get(i) == plan.field.name
             is_error = plan.strict or is_key
             if is_key and not plan.strict:
@@ -108,11 +106,14 @@ class RecordChecks:
         if any(None not in column.values for column in columns):
             return
         count = len(self._rows.lines)
-        present = {i for column in columns for i, value in enumerate(column.values) if value is not None}
+        absent: Sequence[int] = range(count)
+        for column in columns:
+            absent = [i for i in absent if column.values[i] is None]
         for reference in references:
-            present.update(i for i, text in enumerate(reference.named(self._rows.columns, count)) if text)
-        for i in range(count):
-            if i not in present and not self._is_told(i, group):
+            texts = reference.named(self._rows.columns, count)
+            absent = [i for i in absent if not texts[i]]
+        for i in absent:
+            if not self._is_told(i, group):
                 message = missing_problem(self._plan.entity, group, is_error=is_error)
                 severity = "error" if is_error else "warning"
                 self._say(i, severity, "missing_required" if is_error else "missing_expected", message, field=group[0])

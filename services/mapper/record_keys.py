@@ -15,7 +15,7 @@ from shared.catalog.identity import (
     SEPARATOR,
     HashedTexts,
     KeyedBy,
-    hashed,
+    Keys,
     joined_polynomials,
     key_scope,
     natural_salt,
@@ -62,7 +62,7 @@ class NaturalKeys:
         """`MappedStream.naturals` of the kept records (None: of all)."""
         entity = self._plan.entity.name
         found = [
-            hashed(joined_polynomials([self._parts[name] for name in group]), natural_salt(entity, group))
+            Keys(joined_polynomials([self._parts[name] for name in group]), natural_salt(entity, group))
             for group in self._plan.natural_groups
         ]
         return entries(found, kept)
@@ -116,7 +116,11 @@ def make_keys(
     texts, rules = _from_source_ids(source_ids, len(contents))
     for group in plan.natural_groups if _PENDING in rules else ():
         prefix, found = "\x1e".join(group) + "\x1d", natural.texts(group)
-        for i in _pending(rules):
+        pending = _pending(rules)
+        if len(pending) == len(texts) and all(found):
+            rules, texts = bytearray([KeyedBy.NATURAL]) * len(texts), [prefix + text for text in found]
+            break
+        for i in pending:
             if found[i]:
                 rules[i], texts[i] = KeyedBy.NATURAL, prefix + found[i]
     unformed: dict[int, str] = {}

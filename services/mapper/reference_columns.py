@@ -18,11 +18,14 @@ from services.mapper.transforms.cells import EMPTY_FORMS, Column, Cut
 from shared.catalog.identity import (
     U64,
     HashedTexts,
+    Keys,
     LinkKind,
-    joined_link_keys,
+    hash_table,
+    joined_polynomials,
     normalise_id,
     normalise_number,
     normalise_street,
+    salt_of,
 )
 from shared.catalog.model import Field
 from shared.messages.batches import ReferenceColumn
@@ -74,7 +77,9 @@ class ReferencePlan:
         texts = list(map(str.strip, cells))
         if self.cut:
             texts = [self.cut(text) for text in texts]
-        return [text if len(text) > _EMPTY_CHARS_MAX or text.lower() not in EMPTY_FORMS else "" for text in texts]
+        short = {text for text in texts if len(text) <= _EMPTY_CHARS_MAX}
+        empty = {text for text in short if text and text.lower() in EMPTY_FORMS}
+        return ["" if text in empty else text for text in texts] if empty else texts
 
     def normalise(self, by: str, texts: Sequence[str]) -> list[str]:
         """The texts behind the link keys of `by`; "" where one cannot be that (an unreadable phone number)."""
@@ -305,24 +310,24 @@ def _evidence(
     names: HashedTexts,
     facts: Mapping[str, Sequence[str]],
 ) -> list[list[int]]:
-    keys: list[U64] = []
+    keys: list[Keys] = []
     for kind in ("source_id", "number", "email", "phone", "street"):
         if kind not in facts and kind not in entries.kinds:
             continue
         fact = _fact(plan, entries, exact, facts, kind)
         beside = _BESIDE_A_NAME.get(kind)
         if beside is not None and plan.parent != "properties":
-            keys.append(joined_link_keys(plan.parent, beside, (names, fact)))
+            keys.append(Keys(joined_polynomials((names, fact)), salt_of(plan.parent, beside)))
         if kind not in facts:
             continue  # alone it is already the exact key
         if kind == "street":
             if plan.parent == "properties":
-                keys.append(fact.link_keys(plan.parent, LinkKind.STREET))
+                keys.append(Keys(fact.polynomials, salt_of(plan.parent, LinkKind.STREET)))
         else:
-            keys.append(fact.link_keys(plan.parent, _KINDS[kind], plan.label))
+            keys.append(Keys(fact.polynomials, salt_of(plan.parent, _KINDS[kind], plan.label)))
     if not keys:
         return [[]] * len(entries.owners)
-    table = np.stack(keys, axis=1)
+    table = hash_table(keys)
     rows: list[list[int]] = table.tolist()
     for i in np.flatnonzero(~table.all(axis=1)).tolist():
         rows[i] = [key for key in rows[i] if key]

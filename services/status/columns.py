@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from shared.messages.plan import PlannedFile
 
+REASON_COLUMNS = (
+    "hub_file",
+    "hub_row",
+    "hub_severity",
+    "hub_entity",
+    "hub_code",
+    "hub_column",
+    "hub_value",
+    "hub_reason",
+)
+"""Added behind the source's columns; the reader of the hub ignores columns with these names."""
+
 
 def column_names(source: PlannedFile) -> list[str]:
     """The file's columns as they appear in its error file: nameless and repeated ones get their place as a name."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import msgspec
 import zstandard
 
-from services.status.columns import column_names
+from services.status.columns import REASON_COLUMNS, column_names
 from services.status.error_work import CellsRequest
 from services.status.repeats import RunPart
 from shared.errors import PermanentError
@@ -26,18 +26,6 @@ from shared.messages.plan import PlannedFile, RunPlan
 from shared.runtime import WorkerPool
 from shared.storage.files import Files
 from shared.storage.outcomes import OutcomeStore, by_batch
-
-REASON_COLUMNS = (
-    "hub_file",
-    "hub_row",
-    "hub_severity",
-    "hub_entity",
-    "hub_code",
-    "hub_column",
-    "hub_value",
-    "hub_reason",
-)
-"""Added behind the source's columns; the reader of the hub ignores columns with these names."""
 
 _BATCHES_AHEAD = 8
 

@@ -18,6 +18,7 @@ KNOWN_NAMES = {"__init__.py", "service.py", "handlers.py", "api.py"}
 WITH_PORTS = {
     "services/ingest/runs.py": "keeps runs in the document store and sends through the outbox",
     "services/ingest/sessions.py": "keeps sessions, lands files through worker processes",
+    "services/loader/destination_hub.py": "the destination that is the hub's own record store",
     "services/mapper/mappings.py": "keeps mappings in the document store and sends through the outbox",
     "services/status/error_file.py": "reads problems and landed files while it writes the error file",
     "services/status/progress.py": "reads outcomes and feeds the listeners of the progress stream",
@@ -25,8 +26,9 @@ WITH_PORTS = {
 """Modules that work on the services' ports: effects, no drivers."""
 
 VALUE_TYPES = {
-    "services/loader/exporting.py": {"shared.storage.records"},
-    "services/loader/load_planning.py": {"shared.storage.records"},
+    "services/loader/audit.py": {"shared.connectors.destination"},
+    "services/loader/exporting.py": {"shared.connectors.destination", "shared.storage.records"},
+    "services/loader/load_planning.py": {"shared.connectors.destination"},
     "services/loader/sealing.py": {"shared.storage.staging"},
     "services/status/counting.py": {"shared.storage.outcomes"},
     "services/status/repeats.py": {"shared.storage.outcomes"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.mapper.transforms.bulk_columns import (
     BulkColumn,
+    DateColumn,
     DatetimeColumn,
     EmailColumn,
     MoneyColumn,
@@ -98,6 +99,8 @@ def _bulk_column(kind: FieldType, options: Options, region: str) -> type[BulkCol
             return PhoneColumn
         case FieldType.MONEY if options.money_unit == "major":
             return MoneyColumn if (options.decimal_mark or default_decimal_mark(region)) == "." else None
+        case FieldType.DATE:
+            return DateColumn
         case FieldType.DATETIME:
             return DatetimeColumn
     return None

@@ -20,6 +20,8 @@ class BulkColumn(MemoColumn):
     """`usual` is a pattern of cells that `_convert_usual` understands; such cells need no escaping in JSON."""
 
     usual: str
+    filler: str
+    """A usual cell that stands in for the others, so that one of them does not slow down the whole column."""
     quote = '"'
     """Around the values in JSON."""
 
@@ -34,11 +36,15 @@ class BulkColumn(MemoColumn):
         text = "\n".join(cells)
         if text.count("\n") >= len(cells) or 2 * sum(map(bool, map(self._usual.fullmatch, head))) < len(head):
             return super().convert(cells)
-        odd = self._odd(text)
-        usual = ["" if cell in odd else cell for cell in cells] if odd else cells
-        values, texts, originals = self._convert_usual(usual, "\n".join(usual) if odd else text)
+        usual, odd = cells, self._odd(text)
+        if odd:
+            usual = [self.filler if cell in odd else cell for cell in cells]
+            text = "\n".join(usual)
+        values, texts, originals = self._convert_usual(usual, text)
         codes: list[str | None] | None = None
-        places = [i for i, value in enumerate(values) if value is None and cells[i]] if odd or None in values else []
+        places = [i for i, cell in enumerate(cells) if cell in odd] if odd else []
+        if None in values:
+            places += [i for i, value in enumerate(values) if value is None and usual[i]]
         if places:
             texts, originals, codes = list(texts), list(originals or [""] * len(cells)), [None] * len(cells)
             for i in places:
@@ -74,8 +80,9 @@ class BulkColumn(MemoColumn):
 class MoneyColumn(BulkColumn):
     """`$1,234.56`, `1234.56`: two digits after a point, no sign."""
 
+    usual = r"\$?(?:[1-9]\d{0,2}+(?:(?:,\d{3}){1,3}+|\d{0,7}+)|0)\.\d\d"
+    filler = "$1.00"
     quote = ""
-    usual = r"\$?(?:0|[1-9]\d{0,2}(?:,\d{3}){1,3}|[1-9]\d{0,9})\.\d\d"
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
         digits = text.translate(_NO_MONEY_SIGNS).split("\n")
@@ -96,6 +103,7 @@ class PhoneColumn(BulkColumn):
     """North American numbers without an extension, in the spellings people use."""
 
     usual = r"(?:\+?1[ .-]?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-]?)[2-9]\d\d[ .-]?\d{4}"
+    filler = "201-555-0100"
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
         codes = area_codes()
@@ -112,20 +120,41 @@ class EmailColumn(BulkColumn):
     """Plain addresses whose domain is in lower case."""
 
     usual = (
-        r"[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*"
-        r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}(?<!\.)"
+        r"[A-Za-z0-9_%+-]++(?:\.[A-Za-z0-9_%+-]++)*+"
+        r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}"
     )
+    filler = "a@example.com"
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
         return list(cells) if all(cells) else [cell or None for cell in cells], cells, None
 
 
-class DatetimeColumn(BulkColumn):
+class DateColumn(BulkColumn):
+    """Dates in digits: one look-up a cell, for the value is its own JSON text and the cell its own original."""
+
+    usual = r"[\d/.-]{6,10}+"
+    filler = "1/1/2000"
+
+    def __init__(self, field: str, parse: Parser) -> None:
+        super().__init__(field, parse)
+        self._dates = _Parts(parse, "{}", slice(None))
+
+    def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
+        return self._stored(list(map(self._dates.__getitem__, cells)), cells, text)
+
+    def _stored(self, texts: list[str], cells: Sequence[str], text: str) -> _Usual:
+        values: list[Any] = list(texts) if all(texts) else [stored or None for stored in texts]
+        if "-" in text:  # some cells may be written as they are stored
+            return values, texts, ["" if cell == stored else cell for cell, stored in zip(cells, texts, strict=True)]
+        return values, texts, cells
+
+
+class DatetimeColumn(DateColumn):
     """A day and a time of day: each of the two repeats, so each has a memo of its own."""
 
     usual = (
-        r"\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?"
-        r"|\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?"
+        r"\d{1,2}/\d{1,2}/\d{4}(?: \d{1,2}:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?)?"
+        r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?"
     )
 
     def __init__(self, field: str, parse: Parser) -> None:
@@ -135,19 +164,16 @@ class DatetimeColumn(BulkColumn):
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
         is_iso = "T" in text
-        parts = [cell.partition(" ") for cell in (text.replace("T", " ").split("\n") if is_iso else cells)]
+        if not is_iso and " " not in text:
+            return super()._convert_usual(cells, text)
         days, times = self._days, self._times
-        values: list[Any] = [
-            on + at if day and (on := days[day]) and (at := times[time]) else None for day, _, time in parts
-        ]
-        texts = values if all(values) else [value or "" for value in values]
-        if is_iso:
-            return values, texts, ["" if cell == stored else cell for cell, stored in zip(cells, texts, strict=True)]
-        return values, texts, cells
+        parts = [cell.partition(" ") for cell in (text.replace("T", " ").split("\n") if is_iso else cells)]
+        texts = [on + at if (on := days[day]) and (at := times[time]) else "" for day, _, time in parts]
+        return self._stored(texts, cells, text)
 
 
 class _Parts(dict[str, str]):
-    """Day or time of day -> its part of the stored moment ("" where it is none), kept like every memo."""
+    """Day, time of day -> its part of the stored moment ("" where it is none), kept like every memo."""
 
     def __init__(self, parse: Parser, moment: str, part: slice) -> None:
         super().__init__()
@@ -156,7 +182,7 @@ class _Parts(dict[str, str]):
     def __missing__(self, text: str) -> str:
         if len(self) >= MEMO_ENTRIES_MAX:
             self.clear()
-        found: str = (self._parse(self._moment.format(text)).value or "")[self._part]
+        found: str = (self._parse(self._moment.format(text).strip()).value or "")[self._part]
         self[text] = found
         return found
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
-from services.mapper.transforms.cells import EMPTY_FORMS, NOTHING, Parsed, Parser, unreadable
+from services.mapper.transforms.cells import EMPTY_FORMS, MEMO_ENTRIES_MAX, NOTHING, Parsed, Parser, unreadable
 from services.mapper.transforms.month_names import MONTHS, NOISE_WORDS, WEEKDAYS
 from shared.catalog.identity import fold
 
@@ -85,7 +86,7 @@ def date_parser(*, order: DateOrder | None, region: str, with_time: bool, excel_
 
     Dates that do not exist (31 April, month 13 in the column's order) are problems, never guesses.
     """
-    reader = _Reader(order, region)
+    reader = _reader(order, region)
 
     def parse(text: str) -> Parsed:
         found = _from_serial(text) if excel_serials else None
@@ -131,16 +132,23 @@ def _day_text(year: int | None, month: int, day: int) -> str | None:
         return None
 
 
+@lru_cache(maxsize=16)
+def _reader(order: DateOrder | None, region: str) -> _Reader:
+    """One for all date columns of a kind: most days of an invoice's due date are in its date of issue too."""
+    return _Reader(order, region)
+
+
 class _Reader:
     """The grammar for one column; `read` gives (YYYY-MM-DD, HH:MM:SS with offset or "") or None."""
 
     def __init__(self, order: DateOrder | None, region: str) -> None:
+        self.read = lru_cache(maxsize=MEMO_ENTRIES_MAX)(self._read)
         month_first = region in _MONTH_FIRST_REGIONS
         self._day_first = order == "dmy" or (order != "mdy" and not month_first)
         self._short_year_first = order == "ymd"
         self._zones = _NORTH_AMERICAN_ZONES if month_first else {}
 
-    def read(self, text: str) -> tuple[str, str] | None:
+    def _read(self, text: str) -> tuple[str, str] | None:
         if len(text) > _CHARS_MAX:
             return None
         if text[:1].isdigit():

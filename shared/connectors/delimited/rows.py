@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -84,8 +84,10 @@ def _records(
     if reading.armoured:
         rows = [[strip_armour(cell) for cell in cells] for cells in rows]
     extras: dict[int, list[str]] = {}
-    for index, cells in enumerate(rows):
-        if len(cells) != width:
+    if set(map(len, rows)) - {width}:
+        for index, cells in enumerate(rows):
+            if len(cells) == width:
+                continue
             if extra := [cell for cell in cells[width:] if cell.strip()]:
                 extras[index] = extra
             rows[index] = cells[:width] + [""] * (width - len(cells))
@@ -100,13 +102,11 @@ def rows_as_written(source: Path | BinaryIO, reading: Reading, span: Span) -> tu
     text = decode(_bytes(source, span), reading.encoding)
     if reading.replaced_bytes:
         text = readable(text)
-    skipped = frozenset(span.skipped_lines)
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    for line, cells in _physical(text, reading, span):
-        if cells and line not in skipped:
-            lines.append(line)
-            rows.append(cells)
+    lines, rows = _physical(text, reading, span)
+    if span.skipped_lines or not all(rows):
+        skipped = frozenset(span.skipped_lines)
+        kept = [bool(cells) and line not in skipped for line, cells in zip(lines, rows, strict=True)]
+        lines, rows = list(compress(lines, kept)), list(compress(rows, kept))
     if len(rows) != span.records:
         raise PermanentError(
             f"A batch that begins on line {span.line} of the landed file holds {len(rows)} records instead of "
@@ -119,21 +119,26 @@ def rows_as_written(source: Path | BinaryIO, reading: Reading, span: Span) -> tu
     return lines, rows
 
 
-def _physical(text: str, reading: Reading, span: Span) -> Iterator[tuple[int, list[str]]]:
-    """All rows with the line each begins on; lines with an open quote are read literally, each by itself."""
+def _physical(text: str, reading: Reading, span: Span) -> tuple[list[int], list[list[str]]]:
+    """The line each row begins on, and all rows; lines with an open quote are read literally, each by itself."""
     stream = io.StringIO(text, newline="")
+    lines: list[int] = []
+    rows: list[list[str]] = []
     line = span.line
     for literal in (*span.literal_lines, None):
         part = stream if literal is None else islice(stream, literal - line)
         reader = csv_rows(part, reading.delimiter, quoting=reading.quoting)
-        begins = line
+        ends = [line]
         for cells in reader:
-            yield begins, cells
-            begins = line + reader.line_num
-        line = begins
+            rows.append(cells)
+            ends.append(line + reader.line_num)
+        line = ends.pop()
+        lines += ends
         if literal is not None:
-            yield literal, literal_cells(stream.readline(), reading.delimiter)
+            rows.append(literal_cells(stream.readline(), reading.delimiter))
+            lines.append(literal)
             line = literal + 1
+    return lines, rows
 
 
 def _bytes(source: Path | BinaryIO, span: Span) -> bytes:
