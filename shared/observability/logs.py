@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -23,7 +24,7 @@ def configure_logging(*, json_lines: bool, level: str = "info", stream: TextIO |
 
     Lines are written in one piece each. Libraries that use the standard logging module come out in the same form.
     """
-    target = stream or sys.stderr
+    target = stream or cast("TextIO", _StandardError())
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -47,6 +48,19 @@ def configure_logging(*, json_lines: bool, level: str = "info", stream: TextIO |
     root.handlers[:] = [handler]
     # Libraries tell at info what the hub tells itself in better words.
     root.setLevel(max(number, logging.WARNING))
+
+
+class _StandardError(io.TextIOBase):
+    """Standard error as it is when a line is written: whoever embeds the hub may have replaced the old one."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
 
 
 def redact(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
