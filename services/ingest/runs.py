@@ -291,6 +291,7 @@ class Runs:
                     failed.add(answer["batch"])
         run.failed_batches = sorted(failed)
         run.ended_at = self.clock()
+        run.paused = False  # what was in flight when it was paused was the last: nothing is held back any more
         if run.failure:
             run.state = "failed"
         elif run.cancelled:

@@ -28,7 +28,7 @@ from shared.catalog import FieldType, load_catalog
 from shared.connectors.destination import RecordRow
 from shared.messages.batches import MappedStream, Problem, ReferenceColumn
 from shared.messages.control import EntityCounts
-from shared.messages.plan import RECORD_SLOTS_BITS, PlannedFile, PlannedStream, RunPlan, record_id
+from shared.messages.plan import RECORD_SLOTS_BITS, PlannedFile, PlannedStream, RunPlan
 
 
 class SealManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,12 +140,14 @@ class _Loading:
         skipped: set[int] = set()
         own = self._own
         at, lost = find_sorted(own["loser_slot"], slots)
-        for i in np.flatnonzero(lost).tolist():
+        places = np.flatnonzero(lost)
+        winner_ids = own.ids(own["loser_winner"][at[places]]).tolist()
+        for i, winner_id in zip(places.tolist(), winner_ids, strict=True):
             winner, line, same = (int(own[name][at[i]]) for name in ("loser_winner", "loser_line", "loser_same"))
             skipped.add(i)
             self._say_skipped(stream, numbers[i], lines[i], winner, line, same == SAME_CELLS)
             action = "skipped_duplicate" if same == SAME_CELLS else "skipped_conflict"
-            self._audit.append(AuditEntry(int(slots[i]), action, record_id(self._plan.run, winner)))
+            self._audit.append(AuditEntry(int(slots[i]), action, winner_id))
         at, known = find_sorted(own["existing_slot"], slots)
         for i in np.flatnonzero(known).tolist():
             if i in skipped:

@@ -33,6 +33,8 @@ ARRAYS: dict[str, str] = {
     "shared_slot": "<u4", "shared_other": "<u4", "shared_line": "<u4",
     # natural keys and link keys, sorted by hash, then slot
     "natural_hash": "<u8", "natural_slot": "<u4", "link_hash": "<u8", "link_slot": "<u4",
+    # records of earlier runs that were never stored, sorted by id, and the same records in this run
+    "replaced_id": "<u8", "replaced_slot": "<u4",
 }  # fmt: skip
 
 SAME_CELLS, OTHER_CELLS, NATURAL_MATCH = 1, 0, 2
@@ -85,7 +87,8 @@ class SealedIndex:
         self.run = header.run
         self.entity = header.entity
         self.label = header.label
-        self._arrays: dict[str, NDArray[Any]] = {
+        # The index of an earlier run may be older than the latest arrays.
+        self._arrays: dict[str, NDArray[Any]] = {name: np.zeros(0, dtype) for name, dtype in ARRAYS.items()} | {
             name: np.frombuffer(self._map, ARRAYS[name], items, base + offset)
             for name, (offset, items) in header.arrays.items()
         }
@@ -99,6 +102,15 @@ class SealedIndex:
         at, hit = find_sorted(self["existing_slot"], slots)
         ids[hit] = self["existing_id"][at[hit]]
         return ids
+
+    def replace(self, ids: U64) -> U64:
+        """The same ids, but those of records that were never stored become those of the same records of this run."""
+        at, hit = find_sorted(self["replaced_id"], ids)
+        if not hit.any():
+            return ids
+        replaced = ids.copy()
+        replaced[hit] = self.ids(self["replaced_slot"][at[hit]])
+        return replaced
 
     def by_key(self, high: U64, low: U64) -> tuple[I64, NDArray[np.bool_]]:
         """Places of the winners with these keys in the key arrays, and which of them were found."""
@@ -159,7 +171,8 @@ class ParentIndex:
     """All that is known of one parent type: this run's sealed records and those of the account's earlier runs."""
 
     def __init__(self, indexes: Sequence[SealedIndex]) -> None:
-        self._indexes = indexes
+        # Oldest first: what one run put in the place of a record, a later one may have replaced again.
+        self._indexes = sorted(indexes, key=lambda index: index.run)
 
     @property
     def is_empty(self) -> bool:
@@ -173,6 +186,8 @@ class ParentIndex:
             return np.zeros(0, np.int64), np.zeros(0, np.uint64)
         owners = np.concatenate([pair[0] for pair in found])
         ids = np.concatenate([pair[1] for pair in found])
+        for index in self._indexes:
+            ids = index.replace(ids)
         order = np.lexsort((ids, owners))
         owners, ids = owners[order], ids[order]
         keep = np.ones(len(owners), np.bool_)

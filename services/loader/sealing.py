@@ -230,15 +230,24 @@ class _Seal:
     def _write_existing(self) -> None:
         """Of several matches the one by key and the oldest record win; matches that were never stored do not count."""
         found = _joined(self._existing, ("existing_slot", "existing_id", "existing_how"))
-        if len(found["existing_id"]):
-            stored = self._stored(np.unique(found["existing_id"]).tolist())
-            is_stored = np.fromiter((value in stored for value in found["existing_id"].tolist()), np.bool_)
-            found = {name: values[is_stored] for name, values in found.items()}
+        ids = found["existing_id"].tolist()
+        stored = self._stored(sorted(set(ids))) if ids else set()
+        is_stored = np.fromiter((id_ in stored for id_ in ids), np.bool_, len(ids))
+        self._write_replaced({name: values[~is_stored] for name, values in found.items()})
+        found = {name: values[is_stored] for name, values in found.items()}
         order = np.lexsort((found["existing_id"], found["existing_how"] == NATURAL_MATCH, found["existing_slot"]))
         found = {name: values[order] for name, values in found.items()}
         once = _first_of_group(found["existing_slot"])
         for name, values in found.items():
             self._append(name, values[once])
+
+    def _write_replaced(self, absent: Arrays) -> None:
+        """Whom earlier runs sealed and did not store (cancelled, given up) is no namesake of himself in this run."""
+        order = np.lexsort((absent["existing_slot"], absent["existing_how"] == NATURAL_MATCH, absent["existing_id"]))
+        ids, slots = absent["existing_id"][order], absent["existing_slot"][order]
+        once = _first_of_group(ids)
+        self._append("replaced_id", ids[once])
+        self._append("replaced_slot", slots[once])
 
     def _seal_links(self, total: int) -> None:
         for low, high in _parts(total):

@@ -1,7 +1,7 @@
 """Normal forms of whole columns: plain texts are normalised all at once, the few others one by one, to the same letter.
 
-Measured per text, against a call for each: names 0.5 instead of 4 µs, streets 0.4 instead of 3, numbers 0.05 instead
-of 0.8.
+Measured per text not seen before, against a call for each: names 0.6 instead of 2.7 µs, streets 0.6 instead of 2.9,
+numbers 0.09 instead of 0.46.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from services.mapper.mapping_plan import Group, RecordPlan
 from services.mapper.normal_columns import NormalForms, normalised
 from services.mapper.normal_forms import part_normaliser, person_names
@@ -67,11 +69,9 @@ class NaturalKeys:
         ]
         return entries(found, kept)
 
-    def texts(self, group: Group) -> Sequence[str]:
-        """The parts of each record in one text, "" where one of them is missing."""
-        parts = [self._parts[name].texts for name in group]
-        if len(parts) == 1:
-            return parts[0]
+    def texts(self, group: Group, places: Sequence[int]) -> list[str]:
+        """The parts of the records at these places in one text each, "" where one of them is missing."""
+        parts = [[texts[i] for i in places] for texts in (self._parts[name].texts for name in group)]
         return [SEPARATOR.join(row) if all(row) else "" for row in zip(*parts, strict=True)]
 
     def unreadable_part(self, i: int) -> str | None:
@@ -114,15 +114,11 @@ def make_keys(
 ) -> RecordKeys:
     """The keys of all records of a batch, those that will be rejected included (records of their rows name them)."""
     texts, rules = _from_source_ids(source_ids, len(contents))
-    for group in plan.natural_groups if _PENDING in rules else ():
-        prefix, found = "\x1e".join(group) + "\x1d", natural.texts(group)
-        pending = _pending(rules)
-        if len(pending) == len(texts) and all(found):
-            rules, texts = bytearray([KeyedBy.NATURAL]) * len(texts), [prefix + text for text in found]
-            break
-        for i in pending:
-            if found[i]:
-                rules[i], texts[i] = KeyedBy.NATURAL, prefix + found[i]
+    for group in plan.natural_groups:
+        pending, prefix = _pending(rules), "\x1e".join(group) + "\x1d"
+        for i, text in zip(pending, natural.texts(group, pending), strict=True) if pending else ():
+            if text:
+                rules[i], texts[i] = KeyedBy.NATURAL, prefix + text
     unformed: dict[int, str] = {}
     for i in _pending(rules):
         if broken := natural.unreadable_part(i):
@@ -150,10 +146,9 @@ def _hash_by_rule(entity: str, label: str, rules: bytearray, texts: Sequence[str
     scopes = {rule: key_scope(label, entity, KeyedBy(rule)) for rule in set(rules)}
     if len(scopes) <= 1:
         return record_keys(scopes[rules[0]], texts) if texts else b""
-    keys = bytearray(16 * len(texts))
+    keys = np.empty((len(texts), 16), np.uint8)
     for rule, scope in scopes.items():
         places = [i for i, other in enumerate(rules) if other == rule]
         hashed = record_keys(scope, [texts[i] for i in places])
-        for n, i in enumerate(places):
-            keys[16 * i : 16 * i + 16] = hashed[16 * n : 16 * n + 16]
-    return bytes(keys)
+        keys[places] = np.frombuffer(hashed, np.uint8).reshape(-1, 16)
+    return keys.tobytes()

@@ -39,7 +39,7 @@ class StatusHandlers:
             for entity, counts in m.entities.items()
         ]
         await self.store.keep_outcomes(outcomes)
-        self.progress.touched(m.session, m.run)
+        self.progress.touched(m.account, m.session, m.run)
         return []
 
     async def loaded(self, delivery: Delivery) -> Sequence[Outgoing]:
@@ -47,7 +47,7 @@ class StatusHandlers:
         m: BatchLoaded = delivery.message
         counts = m.counts.model_dump_json().encode()
         await self.store.keep_outcomes([Outcome(m.run, m.step, m.batch, m.entity, counts, m.decision)])
-        self.progress.touched(m.session, m.run)
+        self.progress.touched(m.account, m.session, m.run)
         return []
 
     async def settled(self, delivery: Delivery) -> Sequence[Outgoing]:
@@ -58,7 +58,7 @@ class StatusHandlers:
             for entity, counts in (m.entities | {PAGE_SEEN: EntityCounts()}).items()
         ]
         await self.store.keep_outcomes(outcomes)
-        self.progress.touched(m.session, m.run)
+        self.progress.touched(m.account, m.session, m.run)
         return []
 
     async def problems(self, delivery: Delivery) -> Sequence[Outgoing]:
@@ -71,13 +71,13 @@ class StatusHandlers:
         """The state of a run; at the end, outcomes that never came are asked for."""
         m: RunChanged = delivery.message
         await self.store.keep_run(m.run, m.account, m.session, m.sequence, m.model_dump_json().encode())
-        self.progress.touched(m.session, m.run)
+        self.progress.touched(m.account, m.session, m.run)
         return await self._missing_outcomes(m.run) if m.state in ENDED else []
 
     async def session_changed(self, delivery: Delivery) -> Sequence[Outgoing]:
         """Somebody may be looking at the session."""
         m: SessionChanged = delivery.message
-        self.progress.session_touched(m.session, m.model_dump_json().encode())
+        self.progress.session_touched(m.account, m.session, m.model_dump_json().encode())
         return []
 
     async def _missing_outcomes(self, run: int) -> Sequence[Outgoing]:

@@ -19,6 +19,7 @@ from shared.storage.files import Files
 from shared.storage.outcomes import OutcomeStore
 
 _FEEDS_MAX = 1_000
+_COLLECTED_SECONDS = 0.4
 _PLANS_KEPT = 8
 
 
@@ -63,6 +64,10 @@ class RunProgress(BaseModel):
     failure: str | None
 
 
+_Followed = tuple[str, str]
+"""(account, session) of a feed."""
+
+
 @dataclass
 class _Known:
     """What was added up of a run so far; `place` is behind the last outcome that was read."""
@@ -82,8 +87,10 @@ class Progress:
     clock: Clock
     _plans: OrderedDict[str, RunPlan] = field(default_factory=OrderedDict)
     _tallies: OrderedDict[int, _Known] = field(default_factory=OrderedDict)
-    _feeds: OrderedDict[str, StateFeed] = field(default_factory=OrderedDict)
-    _refreshing: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _feeds: OrderedDict[_Followed, StateFeed] = field(default_factory=OrderedDict)
+    _touched: dict[_Followed, int] = field(default_factory=dict)
+    """Whose view is to be made anew, and of which run."""
+    _refreshing: dict[_Followed, asyncio.Task[None]] = field(default_factory=dict)
 
     async def plan(self, address: str) -> RunPlan:
         """The plan of an address."""
@@ -154,36 +161,46 @@ class Progress:
 
     # ---- listening --------------------------------------------------------------------------------------------
 
-    def touched(self, session: str, run: int) -> None:
+    def touched(self, account: str, session: str, run: int) -> None:
         """Something of the run changed: its view is made anew for listeners, at most twice a second."""
-        if session in self._feeds and session not in self._refreshing:
-            task = asyncio.create_task(self._refresh(session, run), name=f"progress of {session}")
-            self._refreshing[session] = task
-            task.add_done_callback(lambda _: self._refreshing.pop(session, None))
+        followed = (account, session)
+        if followed not in self._feeds:
+            return
+        self._touched[followed] = run
+        if followed not in self._refreshing:
+            task = asyncio.create_task(self._refresh(followed), name=f"progress of {session}")
+            self._refreshing[followed] = task
 
-    def session_touched(self, session: str, body: bytes) -> None:
+    def session_touched(self, account: str, session: str, body: bytes) -> None:
         """The session's files, analysis or mapping changed."""
-        if feed := self._feeds.get(session):
+        if feed := self._feeds.get((account, session)):
             feed.publish("session.updated", body)
 
-    async def _refresh(self, session: str, run: int) -> None:
-        await asyncio.sleep(0.4)  # collects what changes meanwhile
-        state = await self.state(run)
-        feed = self._feeds.get(session)
-        if state is not None and feed is not None:
-            view = await self.view(state)
-            feed.publish("run.progress", view.model_dump_json(exclude={"updated_at"}).encode())
-            feed.publish("run.state", state.model_dump_json(include={"run", "state", "paused", "closed"}).encode())
+    async def _refresh(self, followed: _Followed) -> None:
+        """Goes on while changes come: one that comes while a view is made is in the next one."""
+        try:
+            while followed in self._touched:
+                await asyncio.sleep(_COLLECTED_SECONDS)
+                state = await self.state(self._touched.pop(followed))
+                feed = self._feeds.get(followed)
+                if state is not None and feed is not None:
+                    view = await self.view(state)
+                    feed.publish("run.progress", view.model_dump_json(exclude={"updated_at"}).encode())
+                    known = state.model_dump_json(include={"run", "state", "paused", "closed"})
+                    feed.publish("run.state", known.encode())
+        finally:
+            del self._refreshing[followed]
 
     async def follow(self, account: str, session: str, last_event_id: str | None) -> AsyncIterator[ServerEvent]:
-        """States of a session as they change, the present ones first."""
-        feed = self._feeds.get(session)
+        """States of a session as they change, the present ones first. Another account's session never changes."""
+        followed = (account, session)
+        feed = self._feeds.get(followed)
         if feed is None:
-            feed = self._feeds[session] = StateFeed()
+            feed = self._feeds[followed] = StateFeed()
             while len(self._feeds) > _FEEDS_MAX:
                 self._feeds.popitem(last=False)[1].close()
         for body in (await self.store.runs_of(account, session))[-1:]:
-            self.touched(session, RunChanged.model_validate_json(body).run)
+            self.touched(account, session, RunChanged.model_validate_json(body).run)
         async for event in feed.follow(last_event_id):
             yield event
 
@@ -191,9 +208,10 @@ class Progress:
         """Lets every listener end."""
         for feed in self._feeds.values():
             feed.close()
-        for task in list(self._refreshing.values()):
+        tasks = list(self._refreshing.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._refreshing.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _phase(state: str) -> str:

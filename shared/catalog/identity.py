@@ -175,7 +175,7 @@ class Polynomials(NamedTuple):
 
 
 def polynomials(texts: Sequence[str]) -> Polynomials:
-    """The polynomials of a whole column. The cost is per byte (some 4 ns), not per text."""
+    """The polynomials of a whole column. The cost is per byte (some 6 ns), not per text."""
     block = "".join(texts)
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
     if block.isascii() and sizes.max(initial=0) <= TEXT_BYTES_MAX:
@@ -299,7 +299,7 @@ def _digests(empty: hashlib.blake2b, texts: Iterable[str]) -> bytes:
     digests = []
     for text in texts:
         digest = empty.copy()  # 0.3 µs less than giving size and key each time
-        digest.update(text.encode("utf-8", "surrogatepass"))
+        digest.update(text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass"))
         digests.append(digest.digest())
     return b"".join(digests)
 

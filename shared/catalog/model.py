@@ -104,10 +104,25 @@ def _wrong(where: str, what: str) -> ConfigurationError:
     return ConfigurationError(f"The catalogue is wrong at {where}: {what}.", next_step="Correct catalog.yaml.")
 
 
-def _field(entity: str, name: str, raw: Mapping[str, Any]) -> Field:
+def _mapping(where: str, raw: Any, known: set[str], needed: set[str]) -> Mapping[str, Any]:
+    if not isinstance(raw, dict):
+        raise _wrong(where, "it must be a mapping")
+    if unknown := set(raw) - known:
+        raise _wrong(where, f"unknown keys {sorted(map(str, unknown))}")
+    if missing := needed - set(raw):
+        raise _wrong(where, f"missing keys {sorted(missing)}")
+    return raw
+
+
+def _whole(where: str, raw: Any) -> int:
+    if not isinstance(raw, int):
+        raise _wrong(where, "it must be a whole number")
+    return raw
+
+
+def _field(entity: str, name: str, raw: Any) -> Field:
     where = f"{entity}.{name}"
-    if unknown := set(raw) - _FIELD_KEYS:
-        raise _wrong(where, f"unknown keys {sorted(unknown)}")
+    _mapping(where, raw, _FIELD_KEYS, set())
     try:
         kind = FieldType(raw["type"])
     except (KeyError, ValueError):
@@ -132,6 +147,8 @@ def _field(entity: str, name: str, raw: Mapping[str, Any]) -> Field:
 
 
 def _groups(entity: str, key: str, raw: Any, fields: Mapping[str, Field]) -> tuple[tuple[str, ...], ...]:
+    if not all(isinstance(group, list) for group in raw or ()):
+        raise _wrong(f"{entity}.{key}", "it must be a list of lists of fields")
     groups = tuple(tuple(group) for group in raw or ())
     for group in groups:
         if not group:
@@ -144,21 +161,24 @@ def _groups(entity: str, key: str, raw: Any, fields: Mapping[str, Field]) -> tup
 
 def parse_catalog(text: str) -> Catalog:
     """Reads and checks a catalogue document; raises ConfigurationError that names the place of the first fault."""
-    document = yaml.safe_load(text)
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _wrong("its YAML", " ".join(str(error).split())) from None
+    _mapping("the document", document, {"version", "entities", "extended"}, {"version", "entities"})
     entities: dict[str, EntityType] = {}
     for section, extended in (("entities", False), ("extended", True)):
         for name, raw in (document.get(section) or {}).items():
             if name in entities:
                 raise _wrong(name, "it is defined twice")
-            if unknown := set(raw) - _ENTITY_KEYS:
-                raise _wrong(name, f"unknown keys {sorted(unknown)}")
-            fields = {key: _field(name, key, value) for key, value in raw["fields"].items()}
+            _mapping(name, raw, _ENTITY_KEYS, {"label", "load_order", "fields"})
+            fields = {key: _field(name, key, value) for key, value in (raw["fields"] or {}).items()}
             if "source_id" not in fields:
                 raise _wrong(name, "every entity type has a source_id")
             entities[name] = EntityType(
                 name=name,
                 label=str(raw["label"]),
-                load_order=int(raw["load_order"]),
+                load_order=_whole(f"{name}.load_order", raw["load_order"]),
                 natural_key=_groups(name, "natural_key", raw.get("natural_key"), fields),
                 require_any=_groups(name, "require_any", raw.get("require_any"), fields),
                 expect_any=_groups(name, "expect_any", raw.get("expect_any"), fields),
@@ -174,7 +194,7 @@ def parse_catalog(text: str) -> Catalog:
                 raise _wrong(f"{entity.name}.{field.name}", f"there is no entity type {field.ref!r}")
             if entities[field.ref].load_order >= entity.load_order:
                 raise _wrong(f"{entity.name}.{field.name}", "a parent must be loaded before its child")
-    return Catalog(version=int(document["version"]), entities=entities)
+    return Catalog(version=_whole("version", document["version"]), entities=entities)
 
 
 @lru_cache(maxsize=1)

@@ -150,9 +150,7 @@ class SqliteStagingStore:
         slice_of = "DELETE FROM staged_streams WHERE rowid IN (SELECT rowid FROM staged_streams WHERE run=? LIMIT ?)"
         deleted = _STREAMS_PURGED_AT_ONCE
         while deleted == _STREAMS_PURGED_AT_ONCE:
-            deleted = await self._database.write(
-                lambda c: c.execute(slice_of, (run, _STREAMS_PURGED_AT_ONCE)).rowcount
-            )
+            deleted = await self._database.write(lambda c: c.execute(slice_of, (run, _STREAMS_PURGED_AT_ONCE)).rowcount)
         await self._database.write(lambda c: c.execute("DELETE FROM staged_batches WHERE run=?", (run,)).rowcount)
 
     async def _one(self, query: str, *values: object) -> tuple[bytes] | None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from services.mapper.transforms.cells import MEMO_ENTRIES_MAX, Converted, Members, MemoColumn, Parser
 from services.mapper.transforms.phones import area_codes
 
@@ -36,13 +38,14 @@ class BulkColumn(MemoColumn):
         text = "\n".join(cells)
         if text.count("\n") >= len(cells) or 2 * sum(map(bool, map(self._usual.fullmatch, head))) < len(head):
             return super().convert(cells)
-        usual, odd = cells, self._odd(text)
-        if odd:
-            usual = [self.filler if cell in odd else cell for cell in cells]
+        usual, places = cells, self._odd(text)
+        if places:
+            usual = list(cells)
+            for i in places:
+                usual[i] = self.filler
             text = "\n".join(usual)
         values, texts, originals = self._convert_usual(usual, text)
         codes: list[str | None] | None = None
-        places = [i for i, cell in enumerate(cells) if cell in odd] if odd else []
         if None in values:
             places += [i for i, value in enumerate(values) if value is None and usual[i]]
         if places:
@@ -57,16 +60,17 @@ class BulkColumn(MemoColumn):
             codes if codes and any(codes) else None,
         )
 
-    def _odd(self, text: str) -> set[str]:
-        """The lines that are neither usual nor empty. Runs of usual lines are skipped in one match (0.2 µs a line)."""
-        odd: set[str] = set()
+    def _odd(self, text: str) -> list[int]:
+        """Which lines are neither usual nor empty. A run of usual lines is one match (0.1 to 0.4 µs a line)."""
+        places: list[int] = []
         text += "\n"
-        at = 0
+        at = line = 0
         while (begin := self._usual_lines.match(text, at).end()) < len(text):  # type: ignore[union-attr]
-            end = text.index("\n", begin)
-            odd.add(text[begin:end])
-            at = end + 1
-        return odd
+            line += text.count("\n", at, begin)
+            places.append(line)
+            line += 1
+            at = text.index("\n", begin) + 1
+        return places
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
         """Values, their JSON texts and originals, both without quotes, of cells that are usual or empty.
@@ -85,13 +89,14 @@ class MoneyColumn(BulkColumn):
     quote = ""
 
     def _convert_usual(self, cells: Sequence[str], text: str) -> _Usual:
-        digits = text.translate(_NO_MONEY_SIGNS).split("\n")
-        if all(digits):
-            values: list[Any] = list(map(int, digits))
-            texts = list(map(str, values))
+        lines = "\n" + text.translate(_NO_MONEY_SIGNS)
+        # An amount below 1.00 is three digits, of which the first one or two may be a zero too many.
+        lines = lines.replace("\n0", "\n").replace("\n0", "\n")[1:]
+        texts = lines.split("\n")
+        if all(texts):  # the JSON reader makes whole numbers at a third of the cost of `int`
+            values: list[Any] = _WHOLE_NUMBERS.decode(f"[{lines.replace(chr(10), ',')}]")
         else:
-            values = [int(number) if number else None for number in digits]
-            texts = ["" if value is None else str(value) for value in values]
+            values = [int(number) if number else None for number in texts]
         if text.count("$") == len(cells):
             return values, texts, cells
         if "$" in text or "," in text:
@@ -187,5 +192,6 @@ class _Parts(dict[str, str]):
         return found
 
 
+_WHOLE_NUMBERS = msgspec.json.Decoder(list[int])
 _NO_MONEY_SIGNS = str.maketrans("", "", "$,.")
 _NO_PHONE_SIGNS = str.maketrans("", "", "()+-. ")
