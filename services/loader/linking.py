@@ -301,7 +301,7 @@ def _inside(parent: str, normalised: str) -> U64:
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _near(parent: str, normalised: str) -> U64:
     if len(normalised) < _SIMILAR_LETTERS_MIN:
         return np.zeros(0, np.uint64)

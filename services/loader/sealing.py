@@ -27,10 +27,10 @@ from shared.catalog.identity import KeyedBy
 from shared.messages.plan import PlannedStream, RunPlan
 from shared.storage.staging import KeysReader, StagedKeys
 
-# 131,072 entries of at most 45 bytes are sorted at a time: 6 MB with the temporaries of a sort. Above 4 million entries
+# 65,536 entries of at most 45 bytes are sorted at a time: 3 MB, and the temporaries of a sort. Above 4 million entries
 # the parts grow instead of their number, since each part reads all staged keys once.
-PART_ENTRIES_MIN = 1 << 17
-PARTS_MAX = 32
+PART_ENTRIES_MIN = 1 << 16
+PARTS_MAX = 64
 
 Arrays = dict[str, NDArray[Any]]
 Stored = Callable[[Sequence[int]], set[int]]

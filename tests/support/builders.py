@@ -43,6 +43,7 @@ _KINDS = {
     "source_id": LinkKind.SOURCE_ID, "number": LinkKind.NUMBER, "name": LinkKind.NAME, "email": LinkKind.EMAIL,
     "phone": LinkKind.PHONE, "row": LinkKind.ROW,
 }  # fmt: skip
+_BESIDE_A_NAME = {"email": LinkKind.NAME_EMAIL, "phone": LinkKind.NAME_PHONE, "street": LinkKind.NAME_STREET}
 
 # ---- plans ------------------------------------------------------------------------------------------------------
 
@@ -193,16 +194,12 @@ def customer(
 ) -> Given:
     """A customer who can be found by id, name, e-mail, phone and street, and is the same as others of that e-mail."""
     normal = normalise_name(name)
-    facts = {
-        LinkKind.NAME_EMAIL: email,
-        LinkKind.NAME_PHONE: phone,
-        LinkKind.NAME_STREET: normalise_street(street),
-    }
+    facts = {"email": email, "phone": phone, "street": normalise_street(street)}
     links = [
         (LinkKind.SOURCE_ID, id),
         (LinkKind.NAME, normal),
         (LinkKind.CORE_NAME, core_name(normal)),
-        *((kind, f"{normal}{SEPARATOR}{fact}") for kind, fact in facts.items() if normal and fact),
+        *((_BESIDE_A_NAME[kind], f"{normal}{SEPARATOR}{fact}") for kind, fact in facts.items() if normal and fact),
         (LinkKind.EMAIL, email),
         (LinkKind.PHONE, phone),
         (LinkKind.STREET, normalise_street(street)),
@@ -257,15 +254,14 @@ def reference(field: str, parent: str, *named: Named, many: bool = False, label:
 
 
 def _evidence(parent: str, name: str, entry: Named) -> list[int]:
-    street = normalise_street(entry.street)
-    facts = [
-        (LinkKind.NAME_EMAIL, f"{name}{SEPARATOR}{entry.email}" if name and entry.email else ""),
-        (LinkKind.EMAIL, entry.email),
-        (LinkKind.NAME_PHONE, f"{name}{SEPARATOR}{entry.phone}" if name and entry.phone else ""),
-        (LinkKind.PHONE, entry.phone),
-        (LinkKind.NAME_STREET, f"{name}{SEPARATOR}{street}" if name and street else ""),
+    facts = {"email": entry.email, "phone": entry.phone, "street": normalise_street(entry.street)}
+    alone = [(_KINDS[kind], fact) for kind, fact in facts.items() if kind in _KINDS]
+    # What the reference names its parent by is evidence beside the name only: alone it is its exact key.
+    facts |= {entry.by: entry.text} if entry.by in facts else {}
+    beside = [
+        (_BESIDE_A_NAME[kind], f"{name}{SEPARATOR}{fact}" if name and fact else "") for kind, fact in facts.items()
     ]
-    return [int(link_keys(parent, kind, [text])[0]) for kind, text in facts if text]
+    return [int(link_keys(parent, kind, [text])[0]) for kind, text in (*beside, *alone) if text]
 
 
 # ---- staged streams ---------------------------------------------------------------------------------------------
