@@ -13,6 +13,7 @@ import msgspec
 
 from services.loader.linking import Link, Links
 from shared.catalog import EntityType, FieldType
+from shared.catalog.amounts import decimal_text
 from shared.connectors.destination import RecordRow
 from shared.storage.records import RecordStore, Stream
 
@@ -55,7 +56,7 @@ def _record(
             continue
         value = body.get(field.name)
         if value is not None and field.type is FieldType.MONEY:
-            value = _decimal_text(value)
+            value = decimal_text(value)
         record[field.name] = value
         if field.type is FieldType.PHONE:
             record[f"{field.name}.extension"] = body.get(f"{field.name}.extension")
@@ -72,11 +73,6 @@ def _references(field: str, many: bool, links: Sequence[Link], source_ids: dict[
     if many:
         return {field + part: found for part, found in zip(LINK_PARTS, values, strict=True)}
     return {field + part: found[0] if found else None for part, found in zip(LINK_PARTS, values, strict=True)}
-
-
-def _decimal_text(minor: int) -> str:
-    sign, minor = ("-", -minor) if minor < 0 else ("", minor)
-    return f"{sign}{minor // 100}.{minor % 100:02d}"
 
 
 def to_jsonl(records: Iterable[Record]) -> str:

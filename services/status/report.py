@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from services.status.columns import column_names
 from services.status.counting import EntityTotals
 from shared.catalog import Catalog
+from shared.catalog.amounts import decimal_text
 from shared.messages.control import RunChanged
 from shared.messages.plan import RunPlan
 
@@ -158,9 +159,3 @@ def _money(sums: dict[str, EntityTotals], catalog: Catalog) -> dict[str, MoneyRe
                     source=decimal_text(arrived + left), destination=decimal_text(arrived), left_out=decimal_text(left)
                 )
     return found
-
-
-def decimal_text(minor: int) -> str:
-    """Minor units as a decimal string: 123456 -> '1234.56'."""
-    sign, minor = ("-", -minor) if minor < 0 else ("", minor)
-    return f"{sign}{minor // 100}.{minor % 100:02d}"

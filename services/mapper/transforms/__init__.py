@@ -18,7 +18,6 @@ from services.mapper.transforms.numbers import (
     decimal_parser,
     default_decimal_mark,
     integer_parser,
-    minor_units_text,
     money_parser,
 )
 from services.mapper.transforms.phones import phone_parser
@@ -40,7 +39,6 @@ __all__ = [
     "known_values",
     "make_column",
     "make_parser",
-    "minor_units_text",
     "propose_values",
 ]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from services.mapper.transforms.cells import Parsed, Parser, unreadable
+from shared.catalog.amounts import MINOR_DIGITS, decimal_text
 
 DecimalMark = Literal[".", ","]
 
@@ -17,7 +18,6 @@ PERCENT_CODE = "percentage_not_amount"
 NUMBER_CODE = "unreadable_number"
 AMBIGUOUS_NUMBER_CODE = "ambiguous_number"
 
-MINOR_DIGITS = 2
 
 WHOLE_MAX = 2**53 - 1
 """Larger numbers would not survive a JSON reader that knows only floating point; no amount comes near."""
@@ -98,12 +98,6 @@ def integer_parser(*, mark: DecimalMark | None) -> Parser:
     return parse
 
 
-def minor_units_text(minor: int) -> str:
-    """123456 as "1234.56": the spelling of a stored amount."""
-    whole, fraction = divmod(abs(minor), 10**MINOR_DIGITS)
-    return f"{'-' if minor < 0 else ''}{whole}.{fraction:0{MINOR_DIGITS}}"
-
-
 def _signed(number: int, negative: bool) -> int:
     return -number if negative else number
 
@@ -120,7 +114,7 @@ def _amount(digits: _Digits, minor_source: bool) -> Parsed:
     if minor > WHOLE_MAX:
         return unreadable(AMOUNT_CODE)
     minor = _signed(minor, digits.negative)
-    return Parsed(minor, str(minor) if minor_source else minor_units_text(minor))
+    return Parsed(minor, str(minor) if minor_source else decimal_text(minor))
 
 
 def _body(text: str) -> tuple[bool, str] | None:

@@ -8,9 +8,9 @@ from services.mapper.transforms.numbers import (
     decimal_parser,
     default_decimal_mark,
     integer_parser,
-    minor_units_text,
     money_parser,
 )
+from shared.catalog.amounts import decimal_text
 
 
 @pytest.mark.parametrize(
@@ -126,4 +126,4 @@ def test_region_decides_where_a_column_gives_no_evidence() -> None:
 
 @pytest.mark.parametrize(("minor", "text"), [(123456, "1234.56"), (-5, "-0.05"), (0, "0.00")])
 def test_minor_units_are_written_with_two_digits(minor: int, text: str) -> None:
-    assert minor_units_text(minor) == text
+    assert decimal_text(minor) == text
