@@ -22,5 +22,7 @@ def column_names(source: PlannedFile) -> list[str]:
     names: list[str] = []
     for place, header in enumerate(source.reading.headers, start=1):
         name = header or f"Column {place}"
-        names.append(name if name not in names else f"{name} ({place})")
+        while name in names:
+            name = f"{name} ({place})"
+        names.append(name)
     return names

@@ -98,9 +98,9 @@ class Tally:
         loaded = sum(len(self._batches[name]) for name in loading)
         validating = _share(len(self._batches["validating"]), planned.get("validating", len(self._plan.positions)))
         importing = _share(loaded, sum(planned.get(name, 0) for name in loading)) if is_past_validating else 0.0
-        is_finalizing = state.step < len(self._names) and self._names[state.step] == "finalizing"
         settled = len(self._batches.get("finalizing", ()))
-        finalizing = 1.0 if ended else _share(settled, planned.get("finalizing", 0)) if is_finalizing else 0.0
+        # Nothing is through before it is planned: else the share would begin at 1 and go back.
+        finalizing = 1.0 if ended else _share(settled, planned["finalizing"]) if "finalizing" in planned else 0.0
         shares = {"validating": validating, "importing": importing, "finalizing": finalizing}
         whole = sum(_SHARES[name] * share for name, share in shares.items())
         return Fractions(**shares, percent=100 if ended else min(99, int(100 * whole)))
