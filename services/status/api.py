@@ -22,6 +22,7 @@ from shared.messages.control import RunChanged
 from shared.security.principal import Principal
 
 Severity = Literal["error", "skipped", "warning"]
+_RUNS_END = 1 << 21  # run numbers are below it (see `shared.messages.plan`); larger ones do not fit every store
 _ALL: frozenset[str] = frozenset({"error", "skipped", "warning"})
 
 
@@ -30,7 +31,7 @@ def make_router(progress: Progress, error_files: ErrorFiles) -> APIRouter:
     router = APIRouter(tags=["runs"])
 
     async def state_of(principal: Principal, session_id: str, run_id: int) -> RunChanged:
-        state = await progress.state(run_id)
+        state = await progress.state(run_id) if run_id < _RUNS_END else None
         if state is None or state.account != principal.account or state.session != session_id:
             raise NotFoundError(f"The session has no run {run_id}.", next_step="List the session's runs.")
         return state

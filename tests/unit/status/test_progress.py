@@ -215,7 +215,7 @@ async def test_a_change_while_a_view_is_made_is_in_the_next_one(
 async def test_another_account_hears_nothing_of_a_session(status: Status) -> None:
     await status.changed(1)
     owner, stranger = (status.progress.follow(account, "s1", None) for account in ("main", "other"))
-    listening = asyncio.create_task(anext(stranger))
+    listening = asyncio.ensure_future(anext(stranger))
 
     await until(owner, "run.progress")
     await status.loaded(0, imported=3)

@@ -7,7 +7,7 @@ import pytest
 
 from services.status.columns import column_names
 from services.status.counting import EntityTotals
-from services.status.report import MoneyReport, decimal_text, make_report
+from services.status.report import MoneyReport, make_report
 from shared.catalog import load_catalog
 from shared.messages.control import RunChanged
 from tests.support.builders import File, make_plan, reading
@@ -43,13 +43,6 @@ def test_money_is_split_into_what_arrived_and_what_did_not() -> None:
         "jobs.total": MoneyReport(source="1233.99", destination="1234.56", left_out="-0.57"),
         "invoices.balance": MoneyReport(source="0.05", destination="0.00", left_out="0.05"),
     }
-
-
-@pytest.mark.parametrize(
-    ("minor", "text"), [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (100, "1.00"), (-123_456_789, "-1234567.89")]
-)
-def test_minor_units_are_written_with_two_digits(minor: int, text: str) -> None:
-    assert decimal_text(minor) == text
 
 
 def test_seconds_are_those_of_the_run_and_0_while_it_goes_on() -> None:
