@@ -14,7 +14,7 @@ steps = given(window=st.integers(1, 12), planned=st.integers(0, 40), chance=st.r
 
 
 @steps
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_position_is_released_whatever_the_order_and_repetition_of_acknowledgements(
     window: int, planned: int, chance: random.Random
 ) -> None:
@@ -39,7 +39,7 @@ def test_every_position_is_released_whatever_the_order_and_repetition_of_acknowl
 
 
 @steps
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_only_an_acknowledgement_that_releases_nothing_can_be_the_last(
     window: int, planned: int, chance: random.Random
 ) -> None:

@@ -36,7 +36,7 @@ TEXTS = st.one_of(st.text(max_size=30), st.lists(WORDS, max_size=6).map(" ".join
 
 @pytest.mark.parametrize("form", FORMS)
 @given(text=TEXTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_normal_form_is_its_own_normal_form(form: str, text: str) -> None:
     normalise = FORMS[form]
 
