@@ -101,13 +101,3 @@ RECORD_SLOTS_BITS = 32
 def record_id(run: int, slot: int) -> int:
     """The id of a record in the hub store."""
     return (run << RECORD_SLOTS_BITS) | slot
-
-
-def run_of(record: int) -> int:
-    """The run that made a record."""
-    return record >> RECORD_SLOTS_BITS
-
-
-def slot_of(record: int) -> int:
-    """A record's slot inside its run."""
-    return record & ((1 << RECORD_SLOTS_BITS) - 1)
