@@ -36,16 +36,18 @@ types: ## mypy, strict
 contracts: ## who may import what
 	$(BIN)lint-imports
 
-schemas: ## write JSON schemas, the page of topics and the OpenAPI document
+schemas: ## write JSON schemas, the pages of topics and metrics, the AsyncAPI and the OpenAPI document
 	$(PYTHON) -m shared.messages.generate
+	$(PYTHON) -m shared.observability.generate_metrics_page
 	$(PYTHON) -m services.openapi
 
 check: lint types contracts ## everything CI checks besides the tests
 	$(PYTHON) -m shared.messages.generate --check
+	$(PYTHON) -m shared.observability.generate_metrics_page --check
 	$(PYTHON) -m services.openapi --check
 
 lock: ## pin every dependency with its hashes (needs uv)
-	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 pyproject.toml --extra test \
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 pyproject.toml --extra kafka --extra mongo --extra test \
 		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
 
 bench: ## the import of 700,000 records against a hand-written copy

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from services.analyze.model import ANALYSES, StoredAnalysis
+from shared.errors import ConflictError
 from shared.messages import topics
 from shared.messages.analysis import Analysis, Detection
 from shared.messages.control import DetectedFile, EntitiesDetected, SessionSampled
@@ -15,6 +17,7 @@ from shared.messages.envelope import Delivery, Outgoing
 from shared.runtime import WorkerPool
 from shared.storage.documents import Documents
 from shared.storage.files import Files
+from shared.storage.swapping import tries
 
 
 @dataclass
@@ -59,11 +62,18 @@ class AnalyzeHandlers:
         return [Outgoing(topics.ENTITIES_DETECTED, message, m.session, m.session)]
 
     async def _keep(self, m: SessionSampled, address: str) -> None:
-        """The newest analysis of a session; one of older files never replaces it."""
-        known = await self.documents.get(ANALYSES, m.session, account=m.account)
-        if known and StoredAnalysis.model_validate_json(known.body).version > m.version:
-            return
+        """The newest analysis of a session; one of older files never replaces it, whichever process made it."""
         stored = StoredAnalysis(session=m.session, version=m.version, analysis=address)
-        await self.documents.put(
-            ANALYSES, m.session, stored.model_dump_json().encode(), account=m.account, expected_revision=None
-        )
+        async for _ in tries(f"The analysis of session {m.session}"):
+            known = await self.documents.get(ANALYSES, m.session, account=m.account)
+            if known and StoredAnalysis.model_validate_json(known.body).version > m.version:
+                return
+            with contextlib.suppress(ConflictError):
+                await self.documents.put(
+                    ANALYSES,
+                    m.session,
+                    stored.model_dump_json().encode(),
+                    account=m.account,
+                    expected_revision=known.revision if known else 0,
+                )
+                return

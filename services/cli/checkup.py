@@ -12,13 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from services.cli.connection import LOOPBACK, Target, connected
+from services.cli.connection import Target, connected
+from services.cli.http_server import LOOPBACK
 from services.data_directory import DataDirectory
+from services.settings import load_settings
 from shared.errors import HubError
-from shared.http.settings import HttpSettings
-from shared.runtime import fail_points
 
 PYTHON_MIN = (3, 11)
 SQLITE_MIN = (3, 35, 0)
@@ -109,20 +107,11 @@ def _port(port: int, path: Path) -> Check:
 
 
 def _settings() -> Check:
-    problems: list[str] = []
     try:
-        HttpSettings.model_validate({})
-    except ValidationError as error:
-        problems += [f"HUB_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()]
-    try:
-        fail_points.check_setting()
+        load_settings()
     except HubError as error:
-        problems.append(error.message)
-    for name, least in (("HUB_WORKERS", 1), ("HUB_HTTP_PORT", 0)):
-        given = os.environ.get(name)
-        if given is not None and not (given.isdecimal() and int(given) >= least):
-            problems.append(f"{name}: {given!r} is no whole number from {least} on")
-    return _check("Settings", not problems, "; ".join(problems) or "fine", "Correct or unset them.")
+        return _check("Settings", False, error.message, "Correct or unset them.")
+    return _check("Settings", True, "fine")
 
 
 async def _server(target: Target) -> Check:

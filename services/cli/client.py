@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
 
+from services.cli.options import say
 from shared.errors import HubError, NotFoundError
 
 API_PREFIX = "/api/v1"
@@ -23,6 +24,8 @@ POLL_SECONDS_FIRST = 0.03
 POLL_SECONDS_MAX = 0.25
 """Small imports are followed closely, long ones four times a second, far below the rate limit."""
 HEALTH_SECONDS = 2.0
+MISSING_SECONDS_MAX = 60.0
+"""A service of which no process runs is waited for so long: one that was killed comes back by then, or nobody cares."""
 
 T = TypeVar("T")
 
@@ -59,6 +62,7 @@ class Client:
         self.takes_paths = takes_paths
         self.reports = reports
         """Folder under which reports and error files of sessions are written."""
+        self._missed_seconds = 0.0
 
     async def get(self, path: str, **query: Any) -> Any:
         """The JSON of a resource. NotFoundError, ProblemError or HubGoneError."""
@@ -111,8 +115,13 @@ class Client:
             except httpx2.TransportError as error:
                 raise _gone() from error
 
-    async def until(self, look: Callable[[], Awaitable[T | None]], *, session: str | None = None) -> T:
-        """Asks again until there is an answer. HubStoppedError where it cannot come any more."""
+    async def until(
+        self, look: Callable[[], Awaitable[T | None]], *, session: str | None = None, needs: Collection[str] = ()
+    ) -> T:
+        """Asks again until there is an answer. HubStoppedError where it cannot come any more.
+
+        `needs`: services without which it cannot come; one that is not running is waited for, not for ever.
+        """
         pause, waited = POLL_SECONDS_FIRST, 0.0
         while (found := await look()) is None:
             await asyncio.sleep(pause)
@@ -122,10 +131,10 @@ class Client:
                 waited = 0.0
                 if (last := await look()) is not None:
                     return last
-                await self._check_health(session)
+                await self._check_health(session, needs)
         return found
 
-    async def _check_health(self, session: str | None) -> None:
+    async def _check_health(self, session: str | None, needs: Collection[str]) -> None:
         try:
             health = await self.get("/health", **({"session": session} if session else {}))
         except (NotFoundError, ProblemError):
@@ -141,6 +150,21 @@ class Client:
                     f"The files could not be analysed: {letter['reason']} Nothing was imported.",
                     next_step="Correct what it names and import the files again.",
                 )
+        self._check_missing([service for service in health.get("missing", ()) if service["service"] in needs])
+
+    def _check_missing(self, missing: list[dict[str, Any]]) -> None:
+        if not missing:
+            self._missed_seconds = 0.0
+            return
+        message, next_step = missing[0]["message"], missing[0]["next_step"]
+        if self._missed_seconds == 0.0:
+            say(f"Waiting: {message} {next_step}")
+        self._missed_seconds += HEALTH_SECONDS
+        if self._missed_seconds >= MISSING_SECONDS_MAX:
+            raise HubStoppedError(
+                f"{message} It was waited for {MISSING_SECONDS_MAX:g} seconds. Nothing is lost.",
+                next_step=f"{next_step} Then run: hub resume",
+            )
 
     async def _call(self, method: str, path: str, *, content: Callable[[], Any] | None = None, **given: Any) -> Any:
         for tries_left in range(BUSY_TRIES - 1, -1, -1):

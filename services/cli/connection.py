@@ -1,38 +1,33 @@
 """How a command reaches a hub: over HTTP to a server, to the process that holds the data directory, or to itself.
 
 The process that takes the data directory's lock runs all services and listens on a loopback port; its own command is a
-client of that port like any other command on the same directory.
+client of that port like any other command on the same directory. Where HUB_BUS names a cluster, a command without
+--server is a client of an API of its own on the cluster's bus and stores.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import os
-import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import httpx2
 
 from services.cli.client import ANSWER_SECONDS_MAX, Client
+from services.cli.http_server import LOOPBACK, listening
 from services.data_directory import DataDirectory
 from shared.errors import ConfigurationError, ConflictError
 
-if TYPE_CHECKING:
-    import uvicorn
-
-    from services.app import Hub
-
-LOOPBACK = "127.0.0.1"
 ANNOUNCED_SECONDS_MAX = 15.0
 """A hub that starts announces itself within some two seconds."""
 CONNECT_SECONDS_MAX = 10.0
+CLUSTER_SCHEME = "kafka://"
+"""Of a bus whose consumers are processes of their own."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +51,13 @@ async def connected(target: Target) -> AsyncIterator[Client]:
         async with _remote(target) as client:
             yield client
         return
+    if os.environ.get("HUB_BUS", "").startswith(CLUSTER_SCHEME):
+        async with (
+            _own_face_of_cluster(target.data_directory) as address,
+            _client(*address, target, takes_paths=False, is_local=True) as client,
+        ):
+            yield client
+        return
     directory = DataDirectory(target.data_directory)
     deadline = time.monotonic() + ANNOUNCED_SECONDS_MAX
     while not directory.acquire():
@@ -77,37 +79,46 @@ async def connected(target: Target) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def serving(directory: DataDirectory, hub: Hub, *, host: str, port: int) -> AsyncIterator[str]:
-    """Listens with the hub's API while the context lasts, and announces it; gives the address for this machine."""
-    listening = _bound(host, port)
-    server = _server(hub, host)
-    task = asyncio.create_task(server.serve(sockets=[listening]), name="http server")
-    try:
-        while not server.started:
-            if task.done():
-                task.result()
-                raise ConfigurationError("The HTTP server did not start.", next_step="Look at the lines above.")
-            await asyncio.sleep(0.005)
-        reachable = LOOPBACK if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104 - compared, not bound
-        url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{listening.getsockname()[1]}"
-        directory.announce(url, hub.local_token)
-        yield url
-    finally:
-        server.should_exit = True
-        await task
+async def serving(directory: DataDirectory, app: Any, token: str, *, host: str, port: int) -> AsyncIterator[str]:
+    """Listens with a hub's API while the context lasts, and announces it; gives the address for this machine."""
+    async with listening(app, host=host, port=port) as listener:
+        directory.announce(listener.url, token)
+        yield listener.url
 
 
 @asynccontextmanager
 async def _own(directory: DataDirectory) -> AsyncIterator[tuple[str, str]]:
     from services.app import embedded_hub
+    from services.settings import load_settings
+
+    settings = load_settings(data_dir=directory.path)
+    _log_little()
+    async with (
+        embedded_hub(directory.path, show_first_token=False, settings=settings) as hub,
+        serving(directory, hub.app, hub.local_token, host=LOOPBACK, port=0) as url,
+    ):
+        yield url, hub.local_token
+
+
+@asynccontextmanager
+async def _own_face_of_cluster(data_directory: Path) -> AsyncIterator[tuple[str, str]]:
+    """The API of the cluster that the settings name, for this command alone; the work is done by its processes."""
+    from services.app import api_hub
+    from services.settings import load_settings
+
+    settings = load_settings(data_dir=data_directory)
+    _log_little()
+    async with (
+        api_hub(settings, show_first_token=False) as hub,
+        listening(hub.app, host=LOOPBACK, port=0) as listener,
+    ):
+        yield listener.url, hub.local_token
+
+
+def _log_little() -> None:
     from shared.observability.logs import configure_logging
 
     configure_logging(json_lines=False, level=os.environ.get("HUB_LOG_LEVEL", "error"))
-    async with (
-        embedded_hub(directory.path, show_first_token=False) as hub,
-        serving(directory, hub, host=LOOPBACK, port=0) as url,
-    ):
-        yield url, hub.local_token
 
 
 @asynccontextmanager
@@ -122,14 +133,16 @@ async def _remote(target: Target) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def _client(url: str, token: str, target: Target, *, takes_paths: bool) -> AsyncIterator[Client]:
+async def _client(
+    url: str, token: str, target: Target, *, takes_paths: bool, is_local: bool = False
+) -> AsyncIterator[Client]:
     timeout = httpx2.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX)
     try:
         http = httpx2.AsyncClient(
             base_url=url.rstrip("/").removesuffix("/api/v1"),
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout,
-            trust_env=not takes_paths,  # a proxy must not be asked for the loopback address
+            trust_env=not (takes_paths or is_local),  # a proxy must not be asked for the loopback address
         )
     except (httpx2.InvalidURL, ValueError) as error:
         raise ConfigurationError(
@@ -137,42 +150,3 @@ async def _client(url: str, token: str, target: Target, *, takes_paths: bool) ->
         ) from None
     async with http:
         yield Client(http, takes_paths=takes_paths, reports=target.reports)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise ConfigurationError(
-            f"The hub cannot listen on {host}:{port}: {error.strerror or error}.",
-            next_step="Choose another port with --port, or end the process that uses it.",
-        ) from error
-    return listening
-
-
-def _server(hub: Hub, host: str) -> uvicorn.Server:
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        """Leaves signals to the command, which has more to end than the server."""
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    return Server(
-        uvicorn.Config(
-            hub.app,
-            host=host,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=2,
-        )
-    )

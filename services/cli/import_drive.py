@@ -15,6 +15,11 @@ View = dict[str, Any]
 
 ENDED = frozenset({"validated", "completed", "completed_with_errors", "failed", "cancelled"})
 
+# Services without which each part of an import does not go on.
+LANDING_NEEDS = ("ingest",)
+MAPPING_NEEDS = ("analyze", "mapper")
+RUN_NEEDS = ("ingest", "mapper", "loader", "status")
+
 
 class Watcher(Protocol):
     """Is shown what happens."""
@@ -124,7 +129,7 @@ class Drive:
             self._watch.reading(session["files"])
             return None if any(file["state"] == "landing" for file in session["files"]) else session
 
-        return await self._client.until(look)
+        return await self._client.until(look, needs=LANDING_NEEDS)
 
     # ---- mapping ----------------------------------------------------------------------------------------------
 
@@ -138,7 +143,7 @@ class Drive:
             mapping = await self._client.find(f"{self._path}/mapping")
             return mapping if mapping and mapping["session_version"] >= session["version"] else None
 
-        mapping = await self._client.until(look, session=self._id)
+        mapping = await self._client.until(look, session=self._id, needs=MAPPING_NEEDS)
         given = session["options"]["mapping"]
         if given is not None and mapping["made_by"] == "proposal":
             mapping = await self._client.post(f"{self._path}/mapping/document", given)
@@ -151,7 +156,7 @@ class Drive:
 
         if await look() is None:
             await self._client.post(f"{self._path}/mapping/approve")
-            await self._client.until(look)
+            await self._client.until(look, needs=LANDING_NEEDS)
 
     # ---- run --------------------------------------------------------------------------------------------------
 
@@ -178,7 +183,7 @@ class Drive:
             self._watch.running(progress)
             return progress if progress["done"] else None
 
-        progress = await self._client.until(look)
+        progress = await self._client.until(look, needs=RUN_NEEDS)
         mapping = await self._client.find(f"{self._path}/mapping")
         return Ending(progress["state"], session, mapping, run, error=progress["failure"])
 

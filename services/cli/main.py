@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli import cluster_commands
 from services.cli import options as o
 from services.cli.mapping_commands import mapping_app
 from services.cli.session_commands import register
@@ -173,6 +174,7 @@ def doctor(
 
 app.add_typer(mapping_app, name="mapping")
 register(app)
+cluster_commands.register(app)
 
 
 def _end_import(report: dict[str, object], json: bool) -> None:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from services.app import Hub, embedded_hub
 from services.cli.connection import serving
 from services.cli.options import answer, answer_json
+from services.cli.stopping import stop_on_signals
 from services.data_directory import DataDirectory
-from shared.errors import ConflictError
+from services.probes import Front, Probes
+from services.settings import load_settings
+from shared.errors import ConfigurationError, ConflictError
 from shared.observability.logs import configure_logging
+from shared.observability.metrics import Metrics
 from shared.security.principal import DEFAULT_ACCOUNT, Role
 
 
 async def serve(data_directory: Path, *, host: str, port: int, new_token: bool, as_json: bool) -> None:
     """Runs until SIGTERM or SIGINT; ConflictError where another process runs the hub on this directory."""
+    settings = load_settings(data_dir=data_directory)
+    if settings.has_shared_bus:
+        raise ConfigurationError(
+            "`hub up` runs everything in one process on a log of its own, and HUB_BUS names a Kafka cluster.",
+            next_step="Run `hub api` and each `hub service NAME` instead, or unset HUB_BUS. Nothing was started.",
+        )
     directory = DataDirectory(data_directory)
     if not directory.acquire():
         known = directory.server()
@@ -26,13 +35,20 @@ async def serve(data_directory: Path, *, host: str, port: int, new_token: bool, 
             f"A hub already runs on {data_directory}{where}.",
             next_step="Use that one, stop it first, or choose another directory with --data-dir.",
         )
-    configure_logging(json_lines=not sys.stderr.isatty())
+    configure_logging(json_lines=not sys.stderr.isatty(), level=settings.log_level)
+    metrics = Metrics(version("migration-hub"))
+    probes = Probes(metrics)
+    front = Front(probes)
+    stop = stop_on_signals()
     try:
-        async with embedded_hub(data_directory) as hub:
-            token = await _token_to_show(hub, new_token)
-            async with serving(directory, hub, host=host, port=port) as url:
-                _say(url, token, data_directory, as_json=as_json)
-                await _stopped()
+        with metrics.listening():
+            async with embedded_hub(data_directory, settings=settings, observer=metrics) as hub:
+                front.api = hub.app
+                probes.begin(hub.runtime, hub.stores.documents)
+                token = await _token_to_show(hub, new_token)
+                async with serving(directory, front, hub.local_token, host=host, port=port) as url:
+                    _say(url, token, data_directory, as_json=as_json)
+                    await stop.wait()
     finally:
         directory.release()
 
@@ -53,11 +69,3 @@ def _say(url: str, token: str | None, data_directory: Path, *, as_json: bool) ->
     answer(f"Data lie in {data_directory.absolute()}. Stop with Ctrl-C.")
     if token:
         answer(f"Owner token, shown only now: {token}")
-
-
-async def _stopped() -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()

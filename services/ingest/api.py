@@ -131,9 +131,9 @@ def make_router(sessions: Sessions, runs: Runs, starter: RunStarter) -> APIRoute
         if body.paths:
             _local_only(principal)
 
-        async def make(_: str | None) -> Answer:
+        async def make(key: str | None) -> Answer:
             session = await sessions.create(
-                principal.account, principal.name, name=body.name, options=body.options, paths=body.paths
+                principal.account, principal.name, name=body.name, options=body.options, paths=body.paths, key=key
             )
             return _created(_session_view(session), f"/api/v1/sessions/{session.id}")
 
@@ -161,24 +161,28 @@ def make_router(sessions: Sessions, runs: Runs, starter: RunStarter) -> APIRoute
         name: Annotated[str, Query(min_length=1, max_length=255)] = "upload.csv",
     ) -> Response:
         """Adds a file: its bytes as the body and its name as ?name=. It is read in the background."""
+
+        def added(file: SessionFile) -> Answer:
+            return _created(_file_view(file), f"/api/v1/sessions/{session_id}", status=202)
+
         await sessions.get(principal.account, session_id)
         if request.headers.get("content-type", "").startswith("application/vnd.hub.local-file+json"):
             _local_only(principal)
             local = msgspec.json.decode(await request.body(), type=dict[str, str])
             path = Path(LocalFile.model_validate(local).path)
-            file = await sessions.add_path(principal.account, principal.name, session_id, path)
-        else:
-            settings = request.app.state.settings
-            file = await sessions.add_upload(
-                principal.account,
-                principal.name,
-                session_id,
-                _base_name(name),
-                upload_chunks(request),
-                settings.upload_bytes_max,
-            )
-        location = {"Location": f"/api/v1/sessions/{session_id}"}
-        return Response(_file_view(file).model_dump_json(), 202, location, "application/json")
+
+            async def make(key: str | None) -> Answer:
+                return added(await sessions.add_path(principal.account, principal.name, session_id, path, key=key))
+
+            return await _once(request, principal, make)
+        base, bytes_max = _base_name(name), request.app.state.settings.upload_bytes_max
+        ref = await sessions.files.put_stream(upload_chunks(request), bytes_max=bytes_max)
+
+        async def make_upload(key: str | None) -> Answer:
+            file = await sessions.add_upload(principal.account, principal.name, session_id, base, ref, key=key)
+            return added(file)
+
+        return await _once(request, principal, make_upload, content=f"{base}\n{ref.sha256}".encode())
 
     @router.get("/sessions/{session_id}/files")
     async def list_files(principal: Viewer, session_id: str) -> list[FileView]:
@@ -232,9 +236,9 @@ def make_router(sessions: Sessions, runs: Runs, starter: RunStarter) -> APIRoute
     async def start_run(request: Request, principal: Admin, session_id: str, body: NewRun) -> Response:
         """Starts a run in the background. 409 while another import runs in the account."""
 
-        async def make(_: str | None) -> Answer:
+        async def make(key: str | None) -> Answer:
             run = await starter.start(
-                principal.account, principal.name, session_id, kind=body.kind, failed_of=body.failed_of
+                principal.account, principal.name, session_id, kind=body.kind, failed_of=body.failed_of, key=key
             )
             return _created(_run_view(run), f"/api/v1/sessions/{session_id}/runs/{run.run}/progress", status=202)
 
@@ -279,8 +283,8 @@ def make_router(sessions: Sessions, runs: Runs, starter: RunStarter) -> APIRoute
     return router
 
 
-async def _once(request: Request, principal: Principal, make: Any) -> Response:
-    response: Response = await request.app.state.idempotency.answer(request, principal, make)
+async def _once(request: Request, principal: Principal, make: Any, *, content: bytes | None = None) -> Response:
+    response: Response = await request.app.state.idempotency.answer(request, principal, make, content=content)
     return response
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.ingest.landing import Landing
 from services.ingest.model import ApprovedMapping
 from services.ingest.runs import Runs
 from services.ingest.sessions import Sessions
 from shared.messages.control import (
     BatchLoaded,
     BatchStaged,
+    FileReceived,
     FinalizePlanned,
     MappingApproved,
     ReferencesSettled,
@@ -18,6 +20,7 @@ from shared.messages.control import (
     SealCompleted,
 )
 from shared.messages.envelope import Delivery, Outgoing
+from shared.runtime import GivenUp
 
 
 @dataclass
@@ -26,6 +29,20 @@ class IngestHandlers:
 
     runs: Runs
     sessions: Sessions
+    landing: Landing
+
+    async def file_received(self, delivery: Delivery) -> Sequence[Outgoing]:
+        """A file waits to be landed."""
+        message: FileReceived = delivery.message
+        await self.landing.land(message.session, message.file)
+        return []
+
+    async def file_given_up(self, delivery: Delivery, given_up: GivenUp) -> Sequence[Outgoing]:
+        """A file that cannot be landed is rejected with the reason. One without its message is asked for again."""
+        message: FileReceived | None = delivery.message
+        if message is not None:
+            await self.landing.give_up(message.session, message.file, given_up)
+        return []
 
     async def staged(self, delivery: Delivery) -> Sequence[Outgoing]:
         """A batch of the validating step is done."""

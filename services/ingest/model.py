@@ -52,6 +52,11 @@ class SessionFile(BaseModel):
     error: str | None = None
     next_step: str | None = None
     bytes_read: int = 0
+    """So far; told about once a second of files that take longer."""
+    asked_at: float = 0.0
+    """When landing was asked for last, or gave its last sign of life."""
+    asked: int = 0
+    """How often landing was asked for again."""
 
 
 class ApprovedMapping(BaseModel):
@@ -123,6 +128,8 @@ class Run(BaseModel):
     started_at: float
     ended_at: float | None = None
     actor: str = ""
+    key: str | None = None
+    """What the call that made the run was known by: its repetition gets this run."""
     freed: bool = False
     only_batches: list[int] | None = None
     parents_missing: bool = False

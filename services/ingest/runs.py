@@ -1,14 +1,15 @@
 """The run's state machine: what is sent when a run starts, a position is acknowledged, a step ends, a user interferes.
 
 All state is in the run's document and the acknowledgements; what to send is derived from them, so that a repeated
-message is answered as the first one was. Acknowledgements of one run come in one partition, one after the other;
-changes over HTTP meet them by compare-and-swap.
+message is answered as the first one was. Acknowledgements of one run come in one partition, one after the other, but
+for moments two processes may hold the same partition, and users change the run over HTTP: every change is a
+compare-and-swap that looks at what it finds, and nothing rests on the memory of a process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,19 +23,19 @@ from services.ingest.run_messages import (
     seal_request,
 )
 from services.ingest.window import first_released, may_complete, outstanding, released_by
-from shared.errors import ConflictError, NotFoundError, RetryableError
+from shared.errors import ConflictError, NotFoundError
 from shared.messages.batches import CANCELLED
 from shared.messages.control import ENDED, EntityCounts
 from shared.messages.envelope import Clock, Outgoing
 from shared.messages.plan import RunPlan
+from shared.observability.events import RUN_ENDED, emit
 from shared.runtime import fail_point
 from shared.runtime.outbox import Outbox
+from shared.storage.artifacts import Artifacts
 from shared.storage.documents import Documents
 from shared.storage.files import Files
 from shared.storage.progress import ProgressStore
-
-_TRIES_AGAINST_OTHER_WRITERS = 8
-_ARTIFACTS_KEPT = 8
+from shared.storage.swapping import tries
 
 
 @dataclass
@@ -46,8 +47,12 @@ class Runs:
     progress: ProgressStore
     files: Files
     clock: Clock
-    _plans: OrderedDict[str, RunPlan] = field(default_factory=OrderedDict)
-    _loads: OrderedDict[str, dict[str, list[int]]] = field(default_factory=OrderedDict)
+    _plans: Artifacts[RunPlan] = field(init=False)
+    _loads: Artifacts[dict[str, list[int]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._plans = Artifacts(self.files, RunPlan.decode)
+        self._loads = Artifacts(self.files, json.loads)
 
     # ---- reading and saving -----------------------------------------------------------------------------------
 
@@ -64,7 +69,8 @@ class Runs:
     async def create(self, run: Run) -> None:
         """Stores a new run; it does nothing until it is started.
 
-        One that a start which died left under its number is replaced. ConflictError where it has gone on meanwhile.
+        One that a start which died left under its number is taken over, or replaced where its plan is another one.
+        ConflictError where it has gone on meanwhile.
         """
         left = await self.documents.get(RUNS, str(run.run))
         if left and (Run.model_validate_json(left.body).sequence > 1 or await self.running(run.account) == run.run):
@@ -73,6 +79,8 @@ class Runs:
                 next_step="Look at the session's runs: it is there. Nothing was started twice.",
                 code="run_active",
             )
+        if left and Run.model_validate_json(left.body).plan == run.plan:
+            return
         if run.planned["validating"] == 0:  # nothing but header rows: there is nothing to wait for
             run.sealing = True
             run.loads = await self._save_load_list(run)
@@ -96,7 +104,7 @@ class Runs:
 
         With `publish` the messages go through the outbox (HTTP, repair); without, a handler returns them.
         """
-        for _ in range(_TRIES_AGAINST_OTHER_WRITERS):
+        async for _ in tries(f"Run {run_id}"):
             run, revision = await self._with_revision(run_id)
             messages = await change(run)
             if messages is None:
@@ -114,25 +122,14 @@ class Runs:
             except ConflictError:
                 continue
             if run.state in ENDED and not run.freed:
+                _tell_ended(run)
                 fail_point("ingest.run_ended_not_sent")
             return messages
-        raise RetryableError(f"Run {run_id} is being changed by others all the time.")
+        raise AssertionError("tries() ends by an error")
 
     async def plan(self, address: str) -> RunPlan:
         """The plan of an address."""
-        if address not in self._plans:
-            self._plans[address] = RunPlan.decode(await self.files.read(address))
-            while len(self._plans) > _ARTIFACTS_KEPT:
-                self._plans.popitem(last=False)
-        return self._plans[address]
-
-    async def _load_list(self, run: Run) -> dict[str, list[int]]:
-        address = run.loads or ""
-        if address not in self._loads:
-            self._loads[address] = json.loads(await self.files.read(address))
-            while len(self._loads) > _ARTIFACTS_KEPT:
-                self._loads.popitem(last=False)
-        return self._loads[address]
+        return await self._plans.get(address)
 
     # ---- starting ---------------------------------------------------------------------------------------------
 
@@ -208,6 +205,8 @@ class Runs:
         if run.state in ENDED:
             return await self._again(run)
         await self.progress.acknowledge(run.run, step, position, payload)
+        if run.paused:  # it may have been resumed before this was acknowledged: then nobody else releases the next one
+            run = await self.get(run.run)
         if step != run.step or run.sealing:
             return await self._again(run)
         planned = run.planned[run.step_name]
@@ -216,9 +215,18 @@ class Runs:
             return [] if follower is None or run.paused else await self._release(run, [follower])
         if await self.progress.count(run.run, step) < planned:
             return []
-        return await self._change(run.run, self._step_done, publish=False)
+        return await self._step_done(run.run, step)
 
-    async def _step_done(self, run: Run) -> Sequence[Outgoing] | None:
+    async def _step_done(self, run_id: int, step: int) -> Sequence[Outgoing]:
+        """On to the next step, once: two processes may both see that nothing is missing any more."""
+
+        async def change(run: Run) -> Sequence[Outgoing] | None:
+            return None if run.step != step or run.sealing or run.state in ENDED else await self._leave_step(run)
+
+        messages = await self._change(run_id, change, publish=False)
+        return messages or await self._again(await self.get(run_id))
+
+    async def _leave_step(self, run: Run) -> Sequence[Outgoing]:
         if run.step == 0:
             run.sealing = True
             run.loads = await self._save_load_list(run)
@@ -306,9 +314,7 @@ class Runs:
         """The loader has cleaned up: the account is free for the next run."""
         fail_point("ingest.run_closed_not_freed")
         run = await self.get(run_id)
-        lease, revision = await self._lease(run.account)
-        if lease.running == run_id:
-            await self._free(run.account, revision)
+        await self._free(run.account, run_id)
         await self.progress.purge(run_id)
 
         async def change(run: Run) -> Sequence[Outgoing] | None:
@@ -320,12 +326,14 @@ class Runs:
         await self._change(run_id, change, publish=False)
         return [run_changed(await self.get(run_id))]
 
-    async def _free(self, account: str, revision: int) -> None:
-        body = AccountLease(account=account).model_dump_json().encode()
-        try:
-            await self.documents.put(ACCOUNTS, account, body, account=account, expected_revision=revision)
-        except ConflictError as conflict:
-            raise RetryableError(f"The lease of account {account} was changed at the same moment.") from conflict
+    async def _free(self, account: str, run_id: int) -> None:
+        async for _ in tries(f"The lease of account {account}"):
+            lease, revision = await self._lease(account)
+            if lease.running != run_id:
+                return
+            body = AccountLease(account=account).model_dump_json().encode()
+            with contextlib.suppress(ConflictError):
+                await self.documents.put(ACCOUNTS, account, body, account=account, expected_revision=revision)
 
     # ---- what users and repair do -----------------------------------------------------------------------------
 
@@ -349,7 +357,7 @@ class Runs:
             run.paused = False
             return await self._outstanding(run)
 
-        await self._change(run_id, change, publish=True)
+        await self._release_all(run_id, change)
 
     async def cancel(self, run_id: int) -> None:
         """Everything that is not decided yet is skipped as cancelled; what is imported stays."""
@@ -361,19 +369,28 @@ class Runs:
             run.cancelled, run.paused, run.state = True, False, "cancelling"
             return await self._outstanding(run)
 
-        await self._change(run_id, change, publish=True)
+        await self._release_all(run_id, change)
 
-    async def repair(self, run_id: int) -> int:
-        """Sends again everything released and not acknowledged; returns how many messages that were."""
+    async def _release_all(self, run_id: int, change: Callable[[Run], Awaitable[Sequence[Outgoing] | None]]) -> None:
+        """A change after which nothing is held back any more."""
+        sent = await self._change(run_id, change, publish=True)
+        # What was acknowledged while this was saved met a paused run and released nothing.
+        missed = [message for message in await self._outstanding(await self.get(run_id)) if message not in sent]
+        if sent and missed:
+            await self.outbox.publish(missed)
+
+    async def repair(self, run_id: int) -> None:
+        """Sends again where the run stands, and everything released and not acknowledged."""
         run = await self.get(run_id)
-        messages = [] if run.state in ENDED and run.freed else await self._outstanding(run)
-        if messages:
-            await self.outbox.publish(messages)
-        return len(messages)
+        await self.outbox.publish([run_changed(run), *([] if run.freed else await self._outstanding(run))])
 
     async def _again(self, run: Run) -> Sequence[Outgoing]:
-        """The answer to a repeated message: where the run stands, and what it waits for."""
-        return [run_changed(run), *([] if run.freed else await self._outstanding(run))]
+        """The answer to a repeated message: where the run stands, and what it waits for.
+
+        Nothing where it is over and closed: status asks then for outcomes it misses, and what comes of that must not
+        make it ask again.
+        """
+        return [] if run.freed else [run_changed(run), *await self._outstanding(run)]
 
     async def _outstanding(self, run: Run) -> Sequence[Outgoing]:
         if run.paused:
@@ -397,7 +414,7 @@ class Runs:
             return [raw_batch(run, plan, plan.positions[position]) for position in positions]
         if run.step_name == "finalizing":
             return [finalize_request(run, position) for position in positions]
-        batches = (await self._load_list(run))[run.step_name]
+        batches = (await self._loads.get(run.loads or ""))[run.step_name]
         return [load_request(run, position, batches[position]) for position in positions]
 
     async def _seal_request(self, run: Run) -> Outgoing:
@@ -408,6 +425,11 @@ class Runs:
         }
         manifest = await self.files.put_bytes(json.dumps(contents).encode())
         return seal_request(run, manifest.sha256)
+
+
+def _tell_ended(run: Run) -> None:
+    seconds = round((run.ended_at or run.started_at) - run.started_at, 3)
+    emit(RUN_ENDED, session_id=run.session, run=run.run, kind=run.kind, state=run.state, seconds=seconds)
 
 
 def _check_free(lease: AccountLease, run: int | None = None) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from dataclasses import dataclass, field
-
 from services.ingest.api import make_router
+from services.ingest.caretaker import REPAIR_SECONDS, Caretaker
 from services.ingest.handlers import IngestHandlers
-from services.ingest.model import RUNS, Run
+from services.ingest.landing import Landing
 from services.ingest.runs import Runs
 from services.ingest.sessions import Sessions
 from services.ingest.starting import RunStarter
 from shared.catalog import Catalog
-from shared.errors import ConflictError, RetryableError
 from shared.messages.envelope import Clock, Topic
 from shared.messages.topics import (
     BATCH_LOADED,
     BATCH_STAGED,
+    FILE_RECEIVED,
     FINALIZE_PLANNED,
     MAPPING_APPROVED,
     REFERENCES_SETTLED,
@@ -36,11 +33,12 @@ NAME = "ingest"
 # Two turns of a consumer (16 messages): while one is committed the next one is worked on. At most 16 MiB of text.
 WINDOW_BATCHES = 32
 
-SWEEP_SECONDS = 10.0
-REPAIR_FIRST_SECONDS = 60.0
-REPAIR_SECONDS_MAX = 3_600.0
+# Files that a process lands at the same time though they were not added at the same moment, if it has workers for them.
+LANDING_MEMBERS = 4
 
 _UNTIL_IT_WORKS = RetryPolicy(attempts_max=None, pauses_max=None)
+# A full disk or a worker that died is no fault of the file: it is tried again for about half a minute.
+_HALF_A_MINUTE = RetryPolicy(attempts_max=7, first_wait_seconds=1.0, wait_seconds_max=16.0)
 
 
 def make_ingest(
@@ -53,13 +51,15 @@ def make_ingest(
     clock: Clock,
     catalog: Catalog,
     window: int = WINDOW_BATCHES,
+    repair_seconds: float = REPAIR_SECONDS,
 ) -> Service:
-    """Ingest over its stores."""
+    """Ingest over its stores. What has not moved for `repair_seconds` is sent again, then at growing intervals."""
     runs = Runs(documents=documents, outbox=outbox, progress=progress, files=files, clock=clock)
     sessions = Sessions(documents=documents, outbox=outbox, files=files, workers=workers, clock=clock)
     starter = RunStarter(sessions=sessions, runs=runs, catalog=catalog, window=window)
-    handlers = IngestHandlers(runs=runs, sessions=sessions)
-    caretaker = Caretaker(runs, sessions, starter, outbox)
+    landing = Landing(sessions=sessions, files=files, workers=workers)
+    handlers = IngestHandlers(runs=runs, sessions=sessions, landing=landing)
+    caretaker = Caretaker(runs, landing, starter, outbox, repair_seconds)
 
     def route(topic: Topic, handler: Handler, fail_point: str | None = None) -> Route:
         return Route(
@@ -73,6 +73,16 @@ def make_ingest(
     return Service(
         name=NAME,
         routes=[
+            Route(
+                FILE_RECEIVED,
+                handlers.file_received,
+                consumer_group(NAME, FILE_RECEIVED),
+                give_up=handlers.file_given_up,
+                ordered=False,
+                in_flight=4,
+                members=LANDING_MEMBERS,
+                retry=_HALF_A_MINUTE,
+            ),
             route(BATCH_STAGED, handlers.staged, "ingest.batch_released_not_committed"),
             route(SEAL_COMPLETED, handlers.sealed),
             route(BATCH_LOADED, handlers.loaded, "ingest.batch_released_not_committed"),
@@ -84,61 +94,5 @@ def make_ingest(
         router=make_router(sessions, runs, starter),
         start=caretaker.start,
         stop=caretaker.stop,
+        stopping=landing.stopping,
     )
-
-
-@dataclass
-class Caretaker:
-    """Sweeps outboxes, lands again what was left, and repairs runs in which nothing has moved for long."""
-
-    runs: Runs
-    sessions: Sessions
-    starter: RunStarter
-    outbox: Outbox
-    _task: asyncio.Task[None] | None = None
-    _seen: dict[int, tuple[int, int, float]] = field(default_factory=dict)
-    """Run -> (sequence, acknowledgements of the step, seconds without news)."""
-
-    async def start(self) -> None:
-        """Begins at once with what an earlier process left."""
-        await self.sessions.resume_landing()
-        self._task = asyncio.create_task(self._work(), name="ingest caretaker")
-
-    async def stop(self) -> None:
-        """Ends the upkeep and abandons landing."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self.sessions.stop()
-
-    async def _work(self) -> None:
-        # A busy store passes, and who was quicker did the work: the next round tries again.
-        with contextlib.suppress(RetryableError, ConflictError):
-            await self.outbox.sweep(0.0)
-            await self.starter.start_left()
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            with contextlib.suppress(RetryableError, ConflictError):
-                await self.outbox.sweep()
-                await self._repair()
-
-    async def _repair(self) -> None:
-        page = await self.runs.documents.find(RUNS, newest_first=True, limit=100)
-        for run in (Run.model_validate_json(document.body) for document in page.documents):
-            if run.freed or run.paused or await self.runs.running(run.account) != run.run:
-                self._seen.pop(run.run, None)
-                continue
-            news = (run.sequence, await self.runs.progress.count(run.run, run.step))
-            sequence, done, waited = self._seen.get(run.run, (*news, 0.0))
-            waited = waited + SWEEP_SECONDS if (sequence, done) == news else 0.0
-            self._seen[run.run] = (*news, waited)
-            if _is_due(waited):
-                await self.runs.repair(run.run)
-
-
-def _is_due(waited_seconds: float) -> bool:
-    """After one minute, then after two, four ... : at growing intervals, at the latest every hour."""
-    due = REPAIR_FIRST_SECONDS
-    while due < waited_seconds:
-        due += min(due, REPAIR_SECONDS_MAX)
-    return waited_seconds == due

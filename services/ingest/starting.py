@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +15,13 @@ from services.ingest.planning import make_plan, steps_of
 from services.ingest.runs import Runs
 from services.ingest.sessions import Sessions
 from shared.catalog import Catalog
-from shared.errors import BadInputError, ConflictError, RetryableError
+from shared.errors import BadInputError, ConflictError
 from shared.messages.control import ENDED
 from shared.messages.envelope import Outgoing
 from shared.messages.landing import LandedFile
 from shared.messages.mapping import MappingDocument
 from shared.messages.plan import RunPlan
-
-_TRIES_AGAINST_OTHER_WRITERS = 8
+from shared.storage.swapping import tries
 
 
 @dataclass
@@ -41,8 +41,12 @@ class RunStarter:
         *,
         kind: Literal["preflight", "import"],
         failed_of: int | None = None,
+        key: str | None = None,
     ) -> Run:
-        """A run that holds the account. ConflictError where another one does or the mapping is not approved."""
+        """A run that holds the account. ConflictError where another one does or the mapping is not approved.
+
+        With a `key`, the session's latest run if it was started with it, also after its end.
+        """
         session = await self.sessions.get(account, session_id)
         if session.mapping is None:
             raise ConflictError(
@@ -50,8 +54,8 @@ class RunStarter:
                 next_step="Look at the mapping and approve it, then start the run. Nothing was imported.",
                 code="mapping_not_approved",
             )
-        if unfinished := await self._unfinished(session):
-            return unfinished
+        if known := await self._known(session, key):
+            return known
         await self.runs.check_free(account)
         only = None if failed_of is None else await self._failed_batches(account, session, failed_of)
         number = await self._next_number(session)
@@ -68,6 +72,7 @@ class RunStarter:
             window=self.window,
             started_at=self.runs.clock(),
             actor=actor,
+            key=key,
             only_batches=list(only) if only is not None else None,
         )
         await self.runs.create(run)
@@ -92,15 +97,21 @@ class RunStarter:
 
         await self.sessions.change(run.session, started, account=run.account)
 
-    async def start_left(self) -> None:
-        """Starts what a process had made and not started when it died, so that a session's run is never just there."""
+    async def start_left(self, older_than_seconds: float) -> None:
+        """Starts what a process had made and not started when it died, so that a session's run is never just there.
+
+        A start under way in another process is younger than that. Starting twice is harmless: the lease decides.
+        """
         page = await self.runs.documents.find(RUNS, newest_first=True, limit=100)
+        latest = self.runs.clock() - older_than_seconds
         for run in (Run.model_validate_json(document.body) for document in page.documents):
-            if run.state in ENDED or await self.runs.running(run.account) is not None:
+            if run.state in ENDED or run.started_at > latest or await self.runs.running(run.account) is not None:
                 continue
             session = await self.sessions.get(run.account, run.session)
             if session.runs[-1:] == [run.run]:
-                await self.runs.start(run.run)
+                # Another run may take the account at this moment; this one has its turn in the next round.
+                with contextlib.suppress(ConflictError):
+                    await self.runs.start(run.run)
 
     async def _withdraw(self, session_id: str, number: int) -> None:
         """Another run took the account at the same moment: this one was refused and is not to start by itself later."""
@@ -114,13 +125,13 @@ class RunStarter:
         await self.sessions.change(session_id, refused)
         await self.runs.withdraw(number)
 
-    async def _unfinished(self, session: Session) -> Run | None:
-        """The session's latest run if it has not ended; one that was made and not started (a crash) is started now."""
+    async def _known(self, session: Session, key: str | None) -> Run | None:
+        """The session's latest run if it has not ended or this call made it; one that was not started is started."""
         if not session.runs:
             return None
         run = await self.runs.get(session.runs[-1], account=session.account)
         if run.state in ENDED:
-            return None
+            return run if key is not None and run.key == key else None
         await self.runs.start(run.run)
         return run
 
@@ -163,7 +174,7 @@ class RunStarter:
         """
         wanted = {"session": session.id, "runs": len(session.runs)}
         documents = self.runs.documents
-        for _ in range(_TRIES_AGAINST_OTHER_WRITERS):
+        async for _ in tries("The number of the next run"):
             document = await documents.get(COUNTERS, "runs")
             last = json.loads(document.body) if document else {"last": 0}
             if {key: last.get(key) for key in wanted} == wanted:
@@ -180,4 +191,4 @@ class RunStarter:
             except ConflictError:
                 continue
             return int(number)
-        raise RetryableError("Too many runs are being started at the same moment.")
+        raise AssertionError("tries() ends by an error")

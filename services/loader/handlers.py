@@ -24,6 +24,7 @@ from services.loader.outcomes import (
     cancelled_rows,
     given_up_counts,
     given_up_records,
+    seal_failure,
     staged_summary,
 )
 from services.loader.sealed_index import open_index
@@ -50,6 +51,7 @@ from shared.messages.control import (
 from shared.messages.envelope import Clock, Delivery, Outgoing, Topic
 from shared.messages.plan import RunPlan, record_id
 from shared.messages.problems import ProblemsFound
+from shared.observability.events import RECORDS_DECIDED, RECORDS_STAGED, emit
 from shared.runtime import GivenUp, fail_point
 from shared.runtime.workers import WorkerPool
 from shared.storage.files import Files
@@ -57,6 +59,7 @@ from shared.storage.records import RecordStore, Segment, Stream
 from shared.storage.staging import KeysReader, StagingStore
 
 _STEPS_KEPT = 64
+_STEP_SECONDS = 60.0
 
 PAGE_RECORDS = 500
 """Records with open references that are looked at together in Finalizing."""
@@ -66,6 +69,7 @@ PAGE_RECORDS = 500
 class _Sealed:
     """Local paths of the immutable files that all loads of one step share."""
 
+    looked_up_at: float
     plan: str
     own: str
     parents: dict[str, list[str]]
@@ -101,15 +105,21 @@ class LoaderHandlers:
         stored = await self.staging.stage(mapped.run, mapped.batch, summary, problems, mapped.streams)
         fail_point("loader.staged_not_sent")
         answer = BatchStaged.model_validate_json(stored)
+        _tell_staged(answer)
+        return await self._staged(answer)
+
+    async def _staged(self, answer: BatchStaged) -> list[Outgoing]:
         out = [_run_message(topics.BATCH_STAGED, answer, answer.run, batch=answer.batch)]
         if sum(counts.errored + counts.skipped for counts in answer.entities.values()):
-            problems = await self.staging.problems(mapped.run, mapped.batch)
+            problems = await self.staging.problems(answer.run, answer.batch)
             out.append(_problems(answer, entity="", stage="staged", count=0, problems=problems))
         return out
 
     async def seal(self, delivery: Delivery) -> Sequence[Outgoing]:
         """Seal requested -> seal completed. Recomputed for a repeat: same staged data, same artifact, same address."""
         request: SealRequested = delivery.message
+        if await self.records.is_closed(request.run):
+            return []  # a late copy of an ended run; its keys are gone
         plan = await self._plan(request.plan)
         await self._check_manifest(request)
         segments = await self.records.segments(request.account)
@@ -134,8 +144,9 @@ class LoaderHandlers:
     async def seal_given_up(self, delivery: Delivery, given_up: GivenUp) -> Sequence[Outgoing]:
         """A seal that cannot be made fails the run; nothing has been written yet."""
         request: SealRequested = delivery.message
+        failure = seal_failure(given_up.reason_code, given_up.message)
         answer = SealCompleted(
-            account=request.account, session=request.session, run=request.run, seal=None, failure=given_up.message
+            account=request.account, session=request.session, run=request.run, seal=None, failure=failure
         )
         return [_run_message(topics.SEAL_COMPLETED, answer, request.run)]
 
@@ -212,11 +223,16 @@ class LoaderHandlers:
         return await self._decide(request, answer, outcome.problems, audit, records)
 
     async def _sealed(self, request: LoadRequested) -> _Sealed:
-        """Where the immutable files of a step lie, looked up once per step and not once per batch."""
-        key = (request.seal, request.entity)
-        if key not in self._steps:
+        """Where the immutable files of a step lie, looked up now and then and not for every batch.
+
+        Now and then, because a local copy of a remote file may go when nobody has asked for it for a while.
+        """
+        key, now = (request.seal, request.entity), self.clock()
+        known = self._steps.get(key)
+        if known is None or now - known.looked_up_at > _STEP_SECONDS:
             manifest = await self._manifest(request.seal)
             self._steps[key] = _Sealed(
+                looked_up_at=now,
                 plan=str(await self.files.local_path(request.plan)),
                 own=str(await self.files.local_path(manifest.indexes[request.entity])),
                 parents=await self._parents(manifest, {request.entity}),
@@ -244,7 +260,11 @@ class LoaderHandlers:
     async def _decide(
         self, request: LoadRequested, answer: BatchLoaded, problems: bytes, audit: bytes, records: Sequence[RecordRow]
     ) -> Stored:
-        return await self.destination.write(_key(request), Stored(_encoded(answer), problems), audit, records)
+        own = Stored(_encoded(answer), problems)
+        stored = await self.destination.write(_key(request), own, audit, records)
+        if stored == own and not request.dry_run:  # else another one decided first, and told it
+            _tell_decided(answer)
+        return stored
 
     async def _parents(self, manifest: SealManifest, entities: set[str]) -> dict[str, list[str]]:
         """Parent type of any of these entity types -> paths of its indexes, this run's first."""
@@ -352,11 +372,17 @@ class LoaderHandlers:
         return [_run_message(topics.RUN_CLOSED, answer, request.run)]
 
     async def repeat_outcomes(self, delivery: Delivery) -> Sequence[Outgoing]:
-        """Outcomes requested -> everything decided in the run, again."""
+        """Outcomes requested -> everything answered in the run about these batches and pages, again."""
         request: OutcomesRequested = delivery.message
+        wanted = None if request.batches is None else set(request.batches)
         out: list[Outgoing] = []
+        for batch, summary in await self.staging.contents(request.run):
+            if wanted is None or batch in wanted:
+                out += await self._staged(BatchStaged.model_validate_json(summary))
         for stored in await self.records.outcomes(request.run):
             answer = msgspec.json.decode(stored[0])
+            if wanted is not None and answer.get("batch", answer.get("page")) not in wanted:
+                continue
             if "decision" in answer:
                 out += _loaded(stored)
             elif "page" in answer:
@@ -444,6 +470,24 @@ def _problems(answer: BatchStaged | BatchLoaded, *, entity: str, stage: str, cou
 def _run_message(topic: Topic, message: Any, run: int, *, batch: int | None = None) -> Outgoing:
     headers = {"run": str(run)} | ({} if batch is None else {"batch": str(batch)})
     return Outgoing(topic, message, str(run), message.session, headers)
+
+
+def _tell_staged(answer: BatchStaged) -> None:
+    for entity, counts in answer.entities.items():
+        emit(RECORDS_STAGED, entity=entity, valid=counts.valid, errored=counts.errored, skipped=counts.skipped)
+
+
+def _tell_decided(answer: BatchLoaded) -> None:
+    counts = answer.counts
+    emit(
+        RECORDS_DECIDED,
+        entity=answer.entity,
+        decision=answer.decision,
+        imported=counts.imported,
+        skipped=counts.skipped,
+        errored=counts.errored,
+        warnings=counts.warnings,
+    )
 
 
 def _encoded(answer: Any) -> bytes:

@@ -18,6 +18,16 @@ _CANCELLED_TEXT = (
     "The run was cancelled before {} from this row on were imported. Import the file again to get them: "
     "what is imported already will not be doubled."
 )
+GIVEN_UP = "given_up"
+"""Code of a batch that could not be mapped."""
+
+_CODES_WITH_UNKNOWN_WORDS = frozenset({"undecodable_message", "unexpected_error"})
+
+_SEAL_FAULT_TEXT = (
+    "The records could not be compared with one another because of a fault of the hub. Nothing was imported. "
+    "Start the import again; if it stays, look into the hub's log."
+)
+
 _GIVEN_UP_TEXT = (
     "{} from this row on could not be written: {} None of them was imported. "
     "Resume the session with its failed batches once the cause is removed."
@@ -92,11 +102,21 @@ def staged_summary(mapped: MappedBatch) -> bytes:
         session=mapped.session,
         run=mapped.run,
         batch=mapped.batch,
-        given_up=mapped.given_up,
+        given_up=_public_code(mapped),
         content=_content(mapped),
         entities=entities,
     )
     return answer.model_dump_json().encode()
+
+
+def _public_code(mapped: MappedBatch) -> str | None:
+    """Why a batch was not mapped, as a code: its words may quote a cell, and this answer is public."""
+    return mapped.given_up if mapped.given_up in (None, CANCELLED) else GIVEN_UP
+
+
+def seal_failure(reason_code: str, message: str) -> str:
+    """Why a run could not be sealed, for the public event: the hub's own words, never those of an unknown exception."""
+    return _SEAL_FAULT_TEXT if reason_code in _CODES_WITH_UNKNOWN_WORDS else message
 
 
 def given_up_counts(streams: Sequence[MappedStream]) -> EntityCounts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +17,7 @@ from shared.messages.envelope import Delivery, Outgoing
 from shared.messages.mapping import MappingDocument
 from shared.messages.plan import RunPlan
 from shared.runtime import GivenUp, WorkerPool
+from shared.storage.artifacts import Artifacts
 from shared.storage.files import Files
 
 MESSAGE_BYTES_MAX = 1_000_000
@@ -42,7 +42,10 @@ class MapperHandlers:
     mappings: Mappings
     files: Files
     workers: WorkerPool
-    _plans: OrderedDict[str, _Work] = field(default_factory=OrderedDict)
+    _works: Artifacts[_Work] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._works = Artifacts(self.files, _work_of, kept=_PLANS_KEPT)
 
     async def detected(self, delivery: Delivery) -> Sequence[Outgoing]:
         """Files are understood: propose their mapping."""
@@ -55,7 +58,7 @@ class MapperHandlers:
     async def map_batch(self, delivery: Delivery) -> Sequence[Outgoing]:
         """One raw batch -> one mapped batch. Recomputed for a repeat: same text, same mapping, same bytes."""
         raw: RawBatch = delivery.message
-        work = await self._work(raw.plan)
+        work = await self._works.get(raw.plan)
         file = work.plan.file_of_batch(raw.batch)
         encoded: bytes = await self.workers.call(
             "services.mapper.mapping_work:map_span",
@@ -75,7 +78,7 @@ class MapperHandlers:
         raw: RawBatch = delivery.message
         if raw is None:
             return []  # undecodable: ingest sends the batch again
-        plan = (await self._work(raw.plan)).plan
+        plan = (await self._works.get(raw.plan)).plan
         span, file = plan.span_of_batch(raw.batch), plan.file_of_batch(raw.batch)
         entity = next(stream.entity for stream in file.streams if stream.primary)
         mapped = give_up_batch(
@@ -106,18 +109,15 @@ class MapperHandlers:
         )
         return msgspec.msgpack.encode(stub)
 
-    async def _work(self, address: str) -> _Work:
-        if address not in self._plans:
-            plan = RunPlan.decode(await self.files.read(address))
-            settings = MappingSettings(source_label=plan.source_label, region=plan.region, strict=plan.strict)
-            self._plans[address] = _Work(
-                plan=plan,
-                settings=msgspec.msgpack.encode(settings),
-                readings={file.rank: msgspec.msgpack.encode(file.reading) for file in plan.files},
-            )
-            while len(self._plans) > _PLANS_KEPT:
-                self._plans.popitem(last=False)
-        return self._plans[address]
+
+def _work_of(encoded: bytes) -> _Work:
+    plan = RunPlan.decode(encoded)
+    settings = MappingSettings(source_label=plan.source_label, region=plan.region, strict=plan.strict)
+    return _Work(
+        plan=plan,
+        settings=msgspec.msgpack.encode(settings),
+        readings={file.rank: msgspec.msgpack.encode(file.reading) for file in plan.files},
+    )
 
 
 def _mapped(raw: RawBatch, encoded: bytes) -> Outgoing:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.mapper.mapping_plan import missing_expected, missing_required
 from services.mapper.model import MAPPINGS, MappingView, MissingGroup, SessionMapping, Version
 from shared.catalog import Catalog
-from shared.errors import BadInputError, ConflictError, NotFoundError, RetryableError
+from shared.errors import BadInputError, ConflictError, NotFoundError
 from shared.messages import topics
 from shared.messages.control import MappingApproved, MappingProposed
 from shared.messages.envelope import Outgoing
@@ -16,10 +17,10 @@ from shared.messages.mapping import MappingDocument
 from shared.runtime.outbox import Outbox
 from shared.storage.documents import Document, Documents
 from shared.storage.files import Files
+from shared.storage.swapping import tries
 
 VERSIONS_MAX = 200
 """Versions kept of one session's mapping; the oldest unapproved ones go first."""
-_TRIES_AGAINST_OTHER_WRITERS = 8
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Mappings:
         self, account: str, session: str, session_version: int, mapping: MappingDocument
     ) -> Sequence[Outgoing]:
         """Keeps a proposal; the same one again, or one for older files, changes nothing. Returns what to send."""
-        for _ in range(_TRIES_AGAINST_OTHER_WRITERS):
+        async for _ in tries(f"The mapping of session {session}"):
             document = await self._document(account, session)
             stored = _parsed(document) if document else SessionMapping(session=session, account=account)
             address = await self._save(mapping)
@@ -67,7 +68,7 @@ class Mappings:
                 except ConflictError:
                     continue
             return [self._proposed(stored, mapping)]
-        raise RetryableError(f"The mapping of session {session} is being changed by others all the time.")
+        raise AssertionError("tries() ends by an error")
 
     async def replace(self, account: str, session: str, actor: str, mapping: MappingDocument) -> None:
         """Takes a mapping given by hand. It must name the session's files; unknown ones are refused."""
@@ -82,11 +83,28 @@ class Mappings:
         await self._put(stored, document, [self._proposed(stored, adapted)])
 
     async def approve(self, account: str, session: str, actor: str) -> None:
-        """Approves the latest version; BadInputError names what is missing. Approving twice does nothing."""
-        document = await self._document(account, session)
-        if document is None:
-            raise _not_analysed(session)
-        stored = _parsed(document)
+        """Approves the latest version; BadInputError names what is missing. Approving twice only tells it again.
+
+        ConflictError where another version comes at the same moment: nobody has looked at that one.
+        """
+        looked_at: Version | None = None
+        async for _ in tries(f"The mapping of session {session}"):
+            document = await self._document(account, session)
+            if document is None:
+                raise _not_analysed(session)
+            stored = _parsed(document)
+            looked_at = looked_at or stored.latest.model_copy()
+            if stored.latest.number != looked_at.number:
+                raise ConflictError(
+                    "The mapping was changed while it was approved. Nothing was approved.",
+                    next_step="Look at the new version, then approve it.",
+                )
+            with contextlib.suppress(ConflictError):
+                await self._put(stored, document, [await self._approved(stored, actor)])
+                return
+
+    async def _approved(self, stored: SessionMapping, actor: str) -> Outgoing:
+        """Marks the latest version as approved; what to send."""
         version = stored.latest
         mapping = MappingDocument.model_validate_json(await self.files.read(version.document))
         if missing := self._groups(missing_required(mapping, self.catalog)):
@@ -98,13 +116,13 @@ class Mappings:
             )
         version.approved_by = version.approved_by or actor
         message = MappingApproved(
-            account=account,
-            session=session,
+            account=stored.account,
+            session=stored.session,
             version=version.session_version,
             mapping_version=version.number,
             mapping=version.document,
         )
-        await self._put(stored, document, [Outgoing(topics.MAPPING_APPROVED, message, session, session)])
+        return Outgoing(topics.MAPPING_APPROVED, message, stored.session, stored.session)
 
     # ---- inside -----------------------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ class Tally:
         self._sums = {e.name: EntityTotals() for e in catalog.in_load_order() if e.name in plan.entities}
         self._secondary: dict[str, int] = {}
         self._batches: dict[str, set[int]] = {name: set() for name in self._names}
+        self._to_load: set[tuple[str, int]] = set()
+        """(entity type, batch) with valid records: what the importing steps go through."""
         self._explained: set[tuple[int, str, str]] = set()
         """(batch, entity type, stage) of the problems that the outcomes so far come with."""
 
@@ -72,6 +74,8 @@ class Tally:
             key = (outcome.batch, "" if is_staged else outcome.entity, "staged" if is_staged else "loaded")
             self._explained.add(key)
         if outcome.step == 0:
+            if counts["valid"]:
+                self._to_load.add((outcome.entity, outcome.batch))
             made = counts["valid"] + counts["errored"] + counts["skipped"]
             self._secondary[outcome.entity] = self._secondary.get(outcome.entity, 0) + made
 
@@ -88,6 +92,14 @@ class Tally:
         """Whether every outcome an ended run announced is there, with the problems that explain it."""
         has_all = all(len(batches) >= planned.get(name, 0) for name, batches in self._batches.items())
         return has_all and self._explained.issubset(problems)
+
+    def missing(self, planned: Mapping[str, int], problems: Iterable[tuple[int, str, str]]) -> set[int]:
+        """Batches (and pages of open references) of an ended run of which an outcome or its problems are missing."""
+        found = set(self._plan.positions) - self._batches["validating"]
+        found |= {batch for entity, batch in self._to_load if batch not in self._batches.get(entity, ())}
+        if "finalizing" in self._batches:
+            found |= set(range(planned.get("finalizing", 0))) - self._batches["finalizing"]
+        return found | {batch for batch, _, _ in self._explained.difference(problems)}
 
     def fractions(self, state: RunChanged) -> Fractions:
         """Progress from the outcomes that are there; it never goes back, since outcomes are never taken away."""

@@ -1,4 +1,4 @@
-"""Status's messages: keeps outcomes, problems and run states, and tells whoever listens."""
+"""Status's messages: keeps outcomes, problems, run states and the last news of sessions. Listeners read the store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.status.counting import PAGE_SEEN
-from services.status.progress import Progress
+from services.status.progress import SESSIONS, Progress
 from shared.messages import topics
 from shared.messages.control import (
     ENDED,
@@ -21,6 +21,9 @@ from shared.messages.control import (
 from shared.messages.envelope import Delivery, Outgoing
 from shared.messages.problems import ProblemsFound
 from shared.storage.outcomes import Outcome, OutcomeStore, ProblemBatch
+
+_ASKED_AT_ONCE = 200
+"""Batches whose outcomes are asked for with one message: what answers it is sent in one piece."""
 
 
 @dataclass
@@ -39,7 +42,6 @@ class StatusHandlers:
             for entity, counts in m.entities.items()
         ]
         await self.store.keep_outcomes(outcomes)
-        self.progress.touched(m.account, m.session, m.run)
         return []
 
     async def loaded(self, delivery: Delivery) -> Sequence[Outgoing]:
@@ -47,7 +49,6 @@ class StatusHandlers:
         m: BatchLoaded = delivery.message
         counts = m.counts.model_dump_json().encode()
         await self.store.keep_outcomes([Outcome(m.run, m.step, m.batch, m.entity, counts, m.decision)])
-        self.progress.touched(m.account, m.session, m.run)
         return []
 
     async def settled(self, delivery: Delivery) -> Sequence[Outgoing]:
@@ -58,7 +59,6 @@ class StatusHandlers:
             for entity, counts in (m.entities | {PAGE_SEEN: EntityCounts()}).items()
         ]
         await self.store.keep_outcomes(outcomes)
-        self.progress.touched(m.account, m.session, m.run)
         return []
 
     async def problems(self, delivery: Delivery) -> Sequence[Outgoing]:
@@ -71,13 +71,13 @@ class StatusHandlers:
         """The state of a run; at the end, outcomes that never came are asked for."""
         m: RunChanged = delivery.message
         await self.store.keep_run(m.run, m.account, m.session, m.sequence, m.model_dump_json().encode())
-        self.progress.touched(m.account, m.session, m.run)
         return await self._missing_outcomes(m.run) if m.state in ENDED else []
 
     async def session_changed(self, delivery: Delivery) -> Sequence[Outgoing]:
-        """Somebody may be looking at the session."""
+        """The last news of a session, for those who look at it. They come in their order."""
         m: SessionChanged = delivery.message
-        self.progress.session_touched(m.account, m.session, m.model_dump_json().encode())
+        body = m.model_dump_json().encode()
+        await self.progress.documents.put(SESSIONS, m.session, body, account=m.account, expected_revision=None)
         return []
 
     async def _missing_outcomes(self, run: int) -> Sequence[Outgoing]:
@@ -85,5 +85,13 @@ class StatusHandlers:
         state = await self.progress.state(run)
         if state is None or state.state not in ENDED or not state.closed or await self.progress.is_complete(state):
             return []
-        message = OutcomesRequested(account=state.account, session=state.session, run=run)
-        return [Outgoing(topics.OUTCOMES_REQUESTED, message, str(run), state.session)]
+        missing = sorted(await self.progress.missing(state))
+        parts: list[list[int] | None] = [
+            missing[i : i + _ASKED_AT_ONCE] for i in range(0, len(missing), _ASKED_AT_ONCE)
+        ]
+        return [_outcomes_requested(state, part) for part in parts or [None]]
+
+
+def _outcomes_requested(state: RunChanged, batches: list[int] | None) -> Outgoing:
+    message = OutcomesRequested(account=state.account, session=state.session, run=state.run, batches=batches)
+    return Outgoing(topics.OUTCOMES_REQUESTED, message, str(state.run), state.session)

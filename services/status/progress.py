@@ -1,8 +1,12 @@
-"""The view of a run while it goes on: phase, percent, counts; and who is told when it changes."""
+"""The view of a run while it goes on: phase, percent, counts; and who is told when it changes.
+
+Everything is read from status' own store, so that any process can answer, also one that handles no message.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,16 +15,22 @@ from pydantic import BaseModel
 
 from services.status.counting import COUNTED, Tally
 from shared.catalog import Catalog
+from shared.errors import RetryableError
 from shared.http.events import ServerEvent, StateFeed
 from shared.messages.control import ENDED, RunChanged
 from shared.messages.envelope import Clock
 from shared.messages.plan import RunPlan
+from shared.storage.artifacts import Artifacts
+from shared.storage.documents import Documents
 from shared.storage.files import Files
-from shared.storage.outcomes import OutcomeStore
+from shared.storage.outcomes import OutcomeKey, OutcomeStore
+
+SESSIONS = "status.sessions"
+"""Collection of the last news of each session."""
 
 _FEEDS_MAX = 1_000
-_COLLECTED_SECONDS = 0.4
-_PLANS_KEPT = 8
+_LOOK_SECONDS = 0.4
+_TALLIES_KEPT = 8
 
 
 class EntityProgress(BaseModel):
@@ -64,17 +74,24 @@ class RunProgress(BaseModel):
     failure: str | None
 
 
-_Followed = tuple[str, str]
-"""(account, session) of a feed."""
+@dataclass
+class _Known:
+    """What was added up of a run so far."""
+
+    tally: Tally
+    keys: set[OutcomeKey] = field(default_factory=set)
+    is_whole: bool = False
+    """Ended, and nothing is missing: it stays so."""
+    adding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass
-class _Known:
-    """What was added up of a run so far; `place` is behind the last outcome that was read."""
+class _Followed:
+    """A session that somebody listens to, or did; it is looked at while somebody does."""
 
-    tally: Tally
-    place: int = 0
-    adding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    feed: StateFeed = field(default_factory=StateFeed)
+    listeners: int = 0
+    looking: asyncio.Task[None] | None = None
 
 
 @dataclass
@@ -82,23 +99,21 @@ class Progress:
     """Views over the outcomes, with one feed of states per session that somebody listens to."""
 
     store: OutcomeStore
+    documents: Documents
     files: Files
     catalog: Catalog
     clock: Clock
-    _plans: OrderedDict[str, RunPlan] = field(default_factory=OrderedDict)
+    _plans: Artifacts[RunPlan] = field(init=False)
     _tallies: OrderedDict[int, _Known] = field(default_factory=OrderedDict)
-    _feeds: OrderedDict[_Followed, StateFeed] = field(default_factory=OrderedDict)
-    _touched: dict[_Followed, int] = field(default_factory=dict)
-    """Whose view is to be made anew, and of which run."""
-    _refreshing: dict[_Followed, asyncio.Task[None]] = field(default_factory=dict)
+    _followed: OrderedDict[tuple[str, str], _Followed] = field(default_factory=OrderedDict)
+    """By account and session."""
+
+    def __post_init__(self) -> None:
+        self._plans = Artifacts(self.files, RunPlan.decode)
 
     async def plan(self, address: str) -> RunPlan:
         """The plan of an address."""
-        if address not in self._plans:
-            self._plans[address] = RunPlan.decode(await self.files.read(address))
-            while len(self._plans) > _PLANS_KEPT:
-                self._plans.popitem(last=False)
-        return self._plans[address]
+        return await self._plans.get(address)
 
     async def state(self, run: int) -> RunChanged | None:
         """The newest known state of a run."""
@@ -107,26 +122,36 @@ class Progress:
 
     async def is_complete(self, state: RunChanged) -> bool:
         """Whether every outcome of an ended run is counted."""
-        tally = await self._tally(state)
-        return tally.is_complete(state.planned, await self.store.problems(state.run))
+        known = await self._known(state)
+        if not known.is_whole:
+            known.is_whole = known.tally.is_complete(state.planned, await self.store.problems(state.run))
+        return known.is_whole
 
-    async def _tally(self, state: RunChanged) -> Tally:
+    async def missing(self, state: RunChanged) -> set[int]:
+        """Batches (and pages) of an ended run of which something is missing."""
+        known = await self._known(state)
+        return known.tally.missing(state.planned, await self.store.problems(state.run))
+
+    async def _known(self, state: RunChanged) -> _Known:
         """The run's outcomes added up; only those that came since the last look are read."""
         known = self._tallies.get(state.run)
         if known is None:
-            known = self._tallies[state.run] = _Known(Tally(await self.plan(state.plan), state.kind, self.catalog))
-            while len(self._tallies) > _PLANS_KEPT:
+            tally = Tally(await self.plan(state.plan), state.kind, self.catalog)
+            known = self._tallies.setdefault(state.run, _Known(tally))
+            while len(self._tallies) > _TALLIES_KEPT:
                 self._tallies.popitem(last=False)
         async with known.adding:
-            outcomes, known.place = await self.store.outcomes_since(state.run, known.place)
+            outcomes = await self.store.outcomes_beyond(state.run, known.keys)
             known.tally.add(outcomes)
-        return known.tally
+            known.keys.update(outcome.key for outcome in outcomes)
+        return known
 
     async def view(self, state: RunChanged) -> RunProgress:
         """The view of a run."""
-        tally = await self._tally(state)
-        sums, shares = tally.totals(), tally.fractions(state)
+        # First, since it may add what has just come: what is shown with `done` is then all there is.
         done = state.state in ENDED and state.closed and await self.is_complete(state)
+        tally = (await self._known(state)).tally
+        sums, shares = tally.totals(), tally.fractions(state)
         entities = {
             name: EntityProgress(extracted=s.extracted, **{key: getattr(s, key) for key in COUNTED})
             for name, s in sums.items()
@@ -161,57 +186,59 @@ class Progress:
 
     # ---- listening --------------------------------------------------------------------------------------------
 
-    def touched(self, account: str, session: str, run: int) -> None:
-        """Something of the run changed: its view is made anew for listeners, at most twice a second."""
-        followed = (account, session)
-        if followed not in self._feeds:
-            return
-        self._touched[followed] = run
-        if followed not in self._refreshing:
-            task = asyncio.create_task(self._refresh(followed), name=f"progress of {session}")
-            self._refreshing[followed] = task
-
-    def session_touched(self, account: str, session: str, body: bytes) -> None:
-        """The session's files, analysis or mapping changed."""
-        if feed := self._feeds.get((account, session)):
-            feed.publish("session.updated", body)
-
-    async def _refresh(self, followed: _Followed) -> None:
-        """Goes on while changes come: one that comes while a view is made is in the next one."""
-        try:
-            while followed in self._touched:
-                await asyncio.sleep(_COLLECTED_SECONDS)
-                state = await self.state(self._touched.pop(followed))
-                feed = self._feeds.get(followed)
-                if state is not None and feed is not None:
-                    view = await self.view(state)
-                    feed.publish("run.progress", view.model_dump_json(exclude={"updated_at"}).encode())
-                    known = state.model_dump_json(include={"run", "state", "paused", "closed"})
-                    feed.publish("run.state", known.encode())
-        finally:
-            del self._refreshing[followed]
-
     async def follow(self, account: str, session: str, last_event_id: str | None) -> AsyncIterator[ServerEvent]:
         """States of a session as they change, the present ones first. Another account's session never changes."""
-        followed = (account, session)
-        feed = self._feeds.get(followed)
-        if feed is None:
-            feed = self._feeds[followed] = StateFeed()
-            while len(self._feeds) > _FEEDS_MAX:
-                self._feeds.popitem(last=False)[1].close()
-        for body in (await self.store.runs_of(account, session))[-1:]:
-            self.touched(account, session, RunChanged.model_validate_json(body).run)
-        async for event in feed.follow(last_event_id):
-            yield event
+        followed = self._followed.setdefault((account, session), _Followed())
+        while len(self._followed) > _FEEDS_MAX:
+            await _end(self._followed.popitem(last=False)[1])
+        followed.listeners += 1
+        if followed.looking is None:
+            looking = self._look_on(account, session, followed.feed)
+            followed.looking = asyncio.create_task(looking, name=f"progress of {session}")
+        try:
+            async for event in followed.feed.follow(last_event_id):
+                yield event
+        finally:
+            followed.listeners -= 1
+            if not followed.listeners and followed.looking is not None:
+                followed.looking.cancel()
+                followed.looking = None
+
+    async def _look_on(self, account: str, session: str, feed: StateFeed) -> None:
+        """Looks at the store twice a second: what is told comes from there, whoever wrote it."""
+        try:
+            while True:
+                with contextlib.suppress(RetryableError):  # a busy store passes
+                    await self._look(account, session, feed)
+                await asyncio.sleep(_LOOK_SECONDS)
+        except Exception:
+            self._followed.pop((account, session), None)
+            feed.close()  # listeners come again, and get an error that says what is wrong
+            raise
+
+    async def _look(self, account: str, session: str, feed: StateFeed) -> None:
+        """Publishes the session's news and the state of its latest run; the feed tells only what is new."""
+        news = await self.documents.get(SESSIONS, session, account=account)
+        if news is not None:
+            feed.publish("session.updated", news.body)
+        runs = await self.store.runs_of(account, session)
+        if runs:
+            state = RunChanged.model_validate_json(runs[-1])
+            view = await self.view(state)
+            feed.publish("run.progress", view.model_dump_json(exclude={"updated_at"}).encode())
+            feed.publish("run.state", state.model_dump_json(include={"run", "state", "paused", "closed"}).encode())
 
     async def stop(self) -> None:
         """Lets every listener end."""
-        for feed in self._feeds.values():
-            feed.close()
-        tasks = list(self._refreshing.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for followed in self._followed.values():
+            await _end(followed)
+
+
+async def _end(followed: _Followed) -> None:
+    followed.feed.close()
+    if followed.looking is not None:
+        followed.looking.cancel()
+        await asyncio.gather(followed.looking, return_exceptions=True)
 
 
 def _phase(state: str) -> str:

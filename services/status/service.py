@@ -18,15 +18,24 @@ from shared.messages.topics import (
     consumer_group,
 )
 from shared.runtime import Route, Service, WorkerPool
+from shared.storage.documents import Documents
 from shared.storage.files import Files
 from shared.storage.outcomes import OutcomeStore
 
 NAME = "status"
 
 
-def make_status(*, store: OutcomeStore, files: Files, workers: WorkerPool, clock: Clock, catalog: Catalog) -> Service:
-    """Status over its stores."""
-    progress = Progress(store=store, files=files, catalog=catalog, clock=clock)
+def make_status(
+    *,
+    store: OutcomeStore,
+    documents: Documents,
+    files: Files,
+    workers: WorkerPool,
+    clock: Clock,
+    catalog: Catalog,
+) -> Service:
+    """Status over its stores. Its router needs no consumer in the same process."""
+    progress = Progress(store=store, documents=documents, files=files, catalog=catalog, clock=clock)
     handlers = StatusHandlers(store=store, progress=progress)
     error_files = ErrorFiles(store=store, files=files, workers=workers)
     readers = {
@@ -39,9 +48,10 @@ def make_status(*, store: OutcomeStore, files: Files, workers: WorkerPool, clock
     }
     return Service(
         name=NAME,
-        # Every effect is keyed by its outcome, so messages of one run need no order.
+        # Every effect is keyed by its outcome, so messages of one run need no order; the last news of a session do.
         routes=[
-            Route(topic, handler, consumer_group(NAME, topic), ordered=False) for topic, handler in readers.items()
+            Route(topic, handler, consumer_group(NAME, topic), ordered=topic is SESSION_CHANGED)
+            for topic, handler in readers.items()
         ],
         router=make_router(progress, error_files),
         stop=progress.stop,

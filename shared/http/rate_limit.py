@@ -13,7 +13,10 @@ CALLERS_MAX = 10_000
 
 
 class RateLimit:
-    """One bucket per caller: `burst` calls at once, refilled by `per_second`. Kept in memory, so per process."""
+    """One bucket per caller: `burst` calls at once, refilled by `per_second`.
+
+    Kept in memory: behind a balancer each process allows that much, so the limit of all is theirs times their number.
+    """
 
     def __init__(
         self,

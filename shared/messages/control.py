@@ -41,6 +41,13 @@ class SessionChanged(Message):
     files: int = 0
 
 
+class FileReceived(Message):
+    """Ingest -> ingest: a file was added to a session and waits to be landed, by whichever process comes first."""
+
+    file: str
+    """Id of the file in its session."""
+
+
 class SessionSampled(Message):
     """Ingest -> analyze: look at these files. The sample is a claim check, one per session version."""
 
@@ -234,6 +241,8 @@ class RunClosed(Message):
 
 
 class OutcomesRequested(Message):
-    """Status -> loader: these outcomes of an ended run have not arrived; send them again."""
+    """Status -> loader: these outcomes of an ended run have not arrived; send them again, with what explains them."""
 
     run: int
+    batches: list[int] | None = None
+    """Batches of which anything is missing, and pages of open references; None: everything."""

@@ -15,7 +15,8 @@ class Topic:
     """One topic of the registry (`shared/messages/topics.py`): its purpose, contract and keeping.
 
     `model`: a pydantic model (travels as JSON) or a msgspec Struct (travels as MessagePack).
-    `keyed_by`: `batch` puts a message to partition = batch number modulo partitions, `run` and `session` hash the id.
+    `keyed_by`: `batch` puts a message to partition = batch number modulo partitions, `file` the files of a session one
+    after the other to the next partition, `run` and `session` hash the id.
     `public`: its contract is promised to other systems; it carries codes, counts and ids only, never a cell's value.
     """
 

@@ -1,4 +1,4 @@
-"""`python -m shared.messages.generate`: writes the JSON schemas and the page of the topics from the registry.
+"""`python -m shared.messages.generate`: writes JSON schemas, the page of topics and `asyncapi.json` from the registry.
 
 `--check` writes nothing and fails where something committed is stale, an example is missing or left over, or a released
 contract was broken. `--release` makes the present schemas the released ones: what later changes are measured against.
@@ -18,6 +18,7 @@ import msgspec
 from pydantic import BaseModel
 
 from shared.messages.analysis import Analysis, SampledFile
+from shared.messages.asyncapi import asyncapi_document
 from shared.messages.batches import Problem, ReferenceColumn
 from shared.messages.compatibility import breaking_changes
 from shared.messages.envelope import Topic
@@ -31,6 +32,8 @@ SCHEMAS = "schemas"
 EXAMPLES = "examples"
 RELEASED = "schemas/released.json"
 TOPICS_PAGE = "TOPICS.md"
+ASYNCAPI = FOLDER.parents[1] / "asyncapi.json"
+"""At the root of the project: it is what subscribers take away."""
 
 ARTIFACTS: dict[str, Any] = {
     "analysis": Analysis,
@@ -172,6 +175,16 @@ def write(folder: Path = FOLDER) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
+def asyncapi_text(folder: Path = FOLDER, topics: Sequence[Topic] = TOPICS) -> str:
+    """The AsyncAPI document with the examples of a folder."""
+    return _json(asyncapi_document(folder / EXAMPLES, topics))
+
+
+def is_asyncapi_fresh(text: str, path: Path = ASYNCAPI) -> bool:
+    """Whether the committed document is this one."""
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
 def release(folder: Path = FOLDER) -> None:
     """Makes the present schemas the released ones."""
     (folder / RELEASED).write_text(_json(schemas()), encoding="utf-8")
@@ -183,6 +196,7 @@ def problems(folder: Path = FOLDER) -> list[str]:
         *stale(folder, contents()),
         *broken_contracts(released_schemas(folder), schemas()),
         *example_problems(folder),
+        *([] if is_asyncapi_fresh(asyncapi_text(folder)) else [f"{ASYNCAPI.name} is stale"]),
     ]
 
 
@@ -205,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write("Run `python -m shared.messages.generate` and commit what it writes.\n")
         return 1 if found else 0
     write()
+    ASYNCAPI.write_text(asyncapi_text(), encoding="utf-8")
     if options.release:
         release()
     return 0

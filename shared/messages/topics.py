@@ -1,7 +1,8 @@
 """The registry of topics. Topics are created from it, documents are generated from it; no topic name stands elsewhere.
 
 Key and partition: batch messages go to partition = batch number modulo partitions, so that one big session uses all
-loaders; everything that must stay in order for a run or session is keyed by its id.
+loaders; files waiting to be landed are spread one by one; everything that must stay in order for a run or session is
+keyed by its id.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from shared.messages.control import (
     BatchStaged,
     CloseRequested,
     EntitiesDetected,
+    FileReceived,
     FinalizePlanned,
     FinalizeRequested,
     LoadRequested,
@@ -37,6 +39,9 @@ _PUBLIC_HOURS = 30 * 24
 SESSION_CHANGED = Topic(
     "hub.session.changed.v1", "A session was created or changed.", SessionChanged, "session", "ingest", ("status",),
     _PUBLIC_HOURS, public=True,
+)  # fmt: skip
+FILE_RECEIVED = Topic(
+    "hub.file.received.v1", "A file waits to be landed.", FileReceived, "file", "ingest", ("ingest",), _CONTROL_HOURS,
 )  # fmt: skip
 SESSION_SAMPLED = Topic(
     "hub.session.sampled.v1", "Files to look at.", SessionSampled, "session", "ingest", ("analyze",), _CONTROL_HOURS,
@@ -116,6 +121,9 @@ OUTCOMES_REQUESTED = Topic(
 TOPICS: tuple[Topic, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Topic))
 
 
+DEAD_LETTER_SUFFIX = ".dlq"
+
+
 def consumer_group(service: str, topic: Topic) -> str:
     """Name of the consumer group with which a service reads a topic."""
     return f"hub.{service}.{topic.name.removeprefix('hub.').rsplit('.', 1)[0].replace('.', '-')}"
@@ -123,4 +131,4 @@ def consumer_group(service: str, topic: Topic) -> str:
 
 def dead_letter_topic(topic: str, group: str) -> str:
     """Name of the topic that keeps what a consumer group gave up."""
-    return f"{topic}.{group}.dlq"
+    return f"{topic}.{group}{DEAD_LETTER_SUFFIX}"

@@ -17,14 +17,18 @@ A failed handler has exactly one of four outcomes:
 from __future__ import annotations
 
 import random
+import time
 import traceback
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import structlog
 
 from shared.errors import ConfigurationError, HubError, PermanentError, RetryableError
 from shared.messages.envelope import Clock, Delivery, Outgoing
+from shared.observability.delivery_context import delivery_context
 from shared.runtime.dead_letters import DeadLetter
 from shared.runtime.fail_points import fail_point
 from shared.runtime.records import Encoder, Record, Stored
@@ -52,17 +56,19 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Commit these records together with the offset."""
+    """Commit these records together with the offset. `dead_letter` is among them where the message was given up."""
 
     records: tuple[Record, ...]
+    dead_letter: DeadLetter | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Keep the offset and deliver the message again, with `tries`, after the wait."""
+    """Keep the offset and deliver the message again, with `tries`, after the wait (`is_pause`: that was asked for)."""
 
     wait_seconds: float
     tries: Tries
+    is_pause: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +81,39 @@ class Halt:
 Verdict = Finished | Again | Halt
 
 
+class Observer(Protocol):
+    """Is told of each delivery and once what became of it, for metrics and logs. It must be quick and raise nothing."""
+
+    def delivering(self, service: str) -> AbstractContextManager[None]:
+        """Entered while a handler has a message."""
+        ...
+
+    def delivered(self, service: str, route: Route, stored: Stored, verdict: Verdict, seconds: float) -> None:
+        """A handler's turn with one message is over, after so many seconds."""
+        ...
+
+
 class Courier:
     """Hands messages to handlers and decides what becomes of them. It has no state of its own."""
 
-    def __init__(self, encoder: Encoder, clock: Clock, chance: random.Random) -> None:
+    def __init__(self, encoder: Encoder, clock: Clock, chance: random.Random, observer: Observer | None = None) -> None:
         self._encoder = encoder
         self._clock = clock
+        self._observer = observer
         self.chance = chance
 
     async def deliver(self, service: str, route: Route, stored: Stored, tries: Tries) -> Verdict:
-        """Decode, handle, encode the outputs. Raises nothing but cancellation."""
+        """Decode, handle, encode the outputs, tell the observer. Raises nothing but cancellation."""
+        with delivery_context(service, route.group, stored):
+            if self._observer is None:
+                return await self._deliver(service, route, stored, tries)
+            began = time.perf_counter()
+            with self._observer.delivering(service):
+                verdict = await self._deliver(service, route, stored, tries)
+            self._observer.delivered(service, route, stored, verdict, time.perf_counter() - began)
+            return verdict
+
+    async def _deliver(self, service: str, route: Route, stored: Stored, tries: Tries) -> Verdict:
         delivery = Delivery(route.topic, None, stored.partition, stored.offset, stored.headers, tries.attempt)
         try:
             delivery = replace(delivery, message=route.topic.decode(stored.body))
@@ -158,7 +187,7 @@ class Courier:
         _log.error(
             "message_dead_lettered", reason_code=reason_code, attempts=tries.attempt, **_where(route, stored, error)
         )
-        return Finished((*records, letter.record()))
+        return Finished((*records, letter.record()), letter)
 
     def _after_failed_give_up(
         self, service: str, route: Route, stored: Stored, tries: Tries, error: Exception
@@ -175,7 +204,7 @@ class Courier:
     def _pause(self, route: Route, stored: Stored, tries: Tries, error: Exception, asked_seconds: float) -> Again:
         wait = min(max(asked_seconds, 0.0), route.retry.pause_seconds_max)
         _log.info("message_paused", wait_seconds=wait, **_where(route, stored, error))
-        return Again(wait, replace(tries, pauses=tries.pauses + 1))
+        return Again(wait, replace(tries, pauses=tries.pauses + 1), is_pause=True)
 
     def fault(self, service: str, route: Route, error: BaseException, stored: Stored | None = None) -> Fault:
         """The fault of a group that stops on an error, also logged."""

@@ -87,5 +87,4 @@ def _pack(message: Outgoing) -> bytes:
 
 def _unpack(saved: bytes) -> Outgoing:
     m = msgspec.msgpack.decode(saved, type=_Saved)
-    topic = _TOPICS[m.topic]
-    return Outgoing(topic, topic.decode(m.body), m.key, m.subject, m.headers)
+    return Outgoing(_TOPICS[m.topic], m.body, m.key, m.subject, m.headers)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
-
 from shared.errors import PermanentError
 from shared.messages.envelope import Clock, Outgoing, Topic
 
@@ -59,15 +57,13 @@ class Encoder:
     def encode(self, outgoing: Outgoing, cause: Mapping[str, str] | None = None) -> Record:
         """The record of a message; `cause` are the headers of the message it answers.
 
-        A `message` of type `msgspec.Raw` is taken as an encoded body, so that what a worker process encoded is passed
-        on as it is. TypeError for a message of the wrong model, ValueError for a topic that is not in the registry,
-        PermanentError above BODY_BYTES_MAX.
+        A `message` of type `bytes` is an encoded body (see `Topic.encode`). TypeError for a message of the wrong model,
+        ValueError for a topic that is not in the registry, PermanentError above BODY_BYTES_MAX.
         """
         topic = outgoing.topic
         if topic.name not in self.topics:
             raise ValueError(f"The topic {topic.name} is not in the registry; messages to it would be lost.")
-        raw = outgoing.message
-        body = bytes(raw) if isinstance(raw, msgspec.Raw) else topic.encode(raw)
+        body = topic.encode(outgoing.message)
         if len(body) > BODY_BYTES_MAX:
             raise PermanentError(
                 f"A message to {topic.name} has {len(body):,} bytes; at most {BODY_BYTES_MAX:,} may be sent.",

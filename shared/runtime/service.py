@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from shared.errors import RetryableError
 from shared.messages.envelope import Delivery, Outgoing, Topic
 from shared.runtime.fail_points import require_known
 
@@ -59,6 +60,8 @@ class Route:
 
     `ordered`: messages of one partition are handled one after the other, partitions at the same time. Otherwise up to
     `in_flight` messages of one turn are handled at the same time. `in_flight` bounds a member's turn in both cases.
+    `members`: consumers that share the route's partitions in each process, if more than the service has. One that is
+    busy for minutes (landing a large file) then holds up its own partitions only.
     `fail_point_before_commit` is hit after the handler returned and before its outputs and offset are committed.
     """
 
@@ -68,25 +71,33 @@ class Route:
     give_up: GiveUp | None = None
     ordered: bool = True
     in_flight: int = 8
+    members: int = 1
     fail_point_before_commit: str | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def __post_init__(self) -> None:
         if self.in_flight < 1:
             raise ValueError(f"in_flight of {self.group} must be at least 1, not {self.in_flight}")
+        if self.members < 1:
+            raise ValueError(f"{self.group} needs at least one member, not {self.members}")
         if self.fail_point_before_commit is not None:
             require_known(self.fail_point_before_commit)
 
 
 @dataclass
 class Service:
-    """A service as it is declared once: `start` runs before its first message, `stop` after its last."""
+    """A service as it is declared once: `start` runs before its first message, `stop` after its last.
+
+    `stopping` runs as soon as the runtime begins to stop, while messages are still handled: handlers that may take
+    longer than a stop waits are told there to give their message back (RetryableError with `after_seconds` 0).
+    """
 
     name: str
     routes: Sequence[Route]
     router: APIRouter | None = None
     start: Hook | None = None
     stop: Hook | None = None
+    stopping: Hook | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +157,7 @@ class Runtime(Protocol):
         ...
 
     async def stop(self, timeout_seconds: float = 30.0) -> None:
-        """Finish and commit what is being handled, then run the stop hooks in reverse order.
+        """Run the stopping hooks, finish and commit what is being handled, run the stop hooks in reverse order.
 
         Handlers that take longer than the timeout are cancelled; their messages come again at the next start.
         """
@@ -178,3 +189,16 @@ class Runtime(Protocol):
         Every group of the topic gets them. They stay listed until their retention ends.
         """
         ...
+
+
+def not_running() -> RetryableError:
+    """What a runtime answers before its start and after its stop."""
+    return RetryableError("The runtime is not running. Nothing was sent.", next_step="Start it and try again.")
+
+
+def too_far_behind(topic: str, seconds: float) -> RetryableError:
+    """What `publish` answers after waiting in vain for a group that is too far behind."""
+    return RetryableError(
+        f"The consumers of {topic} are too far behind; nothing was sent after waiting {seconds:g} seconds.",
+        next_step="Try again later. If it stays so, look for a stopped consumer in the health report.",
+    )

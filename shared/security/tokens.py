@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import re
@@ -12,16 +13,24 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shared.errors import ConflictError, NotFoundError
-from shared.observability.events import ACCOUNT_CREATED, TOKEN_CREATED, TOKEN_REVOKED, emit
+from shared.errors import BadInputError, ConflictError, NotFoundError
+from shared.observability.events import ACCOUNT_CREATED, TOKEN_CREATED, TOKEN_REVOKED, emit, register
 from shared.security.principal import DEFAULT_ACCOUNT, Principal, Role
 from shared.storage.documents import Document, Documents
+
+GIVEN_TOKEN_REVOKED = register(
+    "given_token_revoked", "warning", "The owner token given from outside was revoked and is of no use; give another."
+)
 
 TOKENS = "tokens"
 ACCOUNTS = "accounts"
 PREFIX = "hub_"
 
-_TOKEN = re.compile(r"hub_[A-Za-z0-9_-]{43}")
+TOKEN_CHARACTERS_MIN = 16
+"""Of a token that is given from outside; those made here have 47."""
+
+# What can be a bearer token at all: others are refused without a look into the store.
+_TOKEN = re.compile(rf"[\x21-\x7e]{{{TOKEN_CHARACTERS_MIN},200}}")
 # 64 bits of the hash name a token in lists and logs. They help nobody: the token itself has 256 random bits.
 _ID_DIGITS = 16
 
@@ -58,7 +67,11 @@ class NewToken:
 
 
 class TokenStore:
-    """API tokens on `Documents`. SHA-256 is enough for them: 32 random bytes cannot be guessed, unlike passwords."""
+    """API tokens on `Documents`.
+
+    SHA-256 is enough for them: 32 random bytes cannot be guessed, unlike passwords. Who gives a token from outside
+    should make it the same way (`openssl rand -hex 32`).
+    """
 
     def __init__(
         self,
@@ -93,6 +106,31 @@ class TokenStore:
         emit(ACCOUNT_CREATED, account=account)
         await self._store_new(made.token)
         return made
+
+    async def ensure_owner(self, text: str, account: str = DEFAULT_ACCOUNT) -> ApiToken:
+        """Make the account and an owner token of this text, given from outside, if they are not there yet.
+
+        May be repeated, by several processes at once; the answer is what is stored. A token of this text that was
+        revoked stays so. BadInputError for a text that is too short or no bearer token.
+        """
+        if not is_token(text):
+            raise BadInputError(
+                "The owner token given from outside is none.",
+                next_step=f"Give {TOKEN_CHARACTERS_MIN} to 200 printable ASCII characters without blanks.",
+            )
+        sha256 = _hash(text)
+        token = ApiToken(sha256[:_ID_DIGITS], account, Role.OWNER, "given from outside", self._clock(), sha256)
+        with contextlib.suppress(ConflictError):  # another process was quicker, or an earlier start
+            await self._store_new(token)
+        with contextlib.suppress(ConflictError):
+            body = msgspec.json.encode(Account(account, self._clock(), token.id))
+            await self._documents.put(ACCOUNTS, account, body, account=account, expected_revision=0)
+            emit(ACCOUNT_CREATED, account=account)
+        stored = await self._documents.get(TOKENS, token.id)
+        kept = _decode(stored) if stored is not None else token
+        if kept.revoked_at is not None:
+            emit(GIVEN_TOKEN_REVOKED, account=account, token_id=token.id)
+        return kept
 
     async def create(self, account: str, role: Role, name: str) -> NewToken:
         """A new token of the account, stored as a hash. Its text is in the answer and nowhere else."""
@@ -167,6 +205,11 @@ class TokenStore:
             order=f"{token.created_at:017.3f}",
         )
         emit(TOKEN_CREATED, account=token.account, token_id=token.id, role=token.role.value)
+
+
+def is_token(text: str) -> bool:
+    """Whether the text can be a token: 16 to 200 printable ASCII characters without blanks."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def _hash(text: str) -> str:

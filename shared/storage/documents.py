@@ -114,8 +114,8 @@ class Documents(Protocol):
         ...
 
 
-class _Saved(msgspec.Struct, array_like=True, frozen=True):
-    """Messages of one revision as they lie in the document's row."""
+class SavedMessages(msgspec.Struct, array_like=True, frozen=True):
+    """Messages of one revision as every adapter keeps them with the document."""
 
     revision: int
     saved_at: float
@@ -123,7 +123,18 @@ class _Saved(msgspec.Struct, array_like=True, frozen=True):
 
 
 _OUTBOX_ENCODER = msgspec.msgpack.Encoder()
-_OUTBOX_DECODER = msgspec.msgpack.Decoder(tuple[_Saved, ...])
+_OUTBOX_DECODER = msgspec.msgpack.Decoder(tuple[SavedMessages, ...])
+
+
+def encode_outbox(saved: tuple[SavedMessages, ...]) -> bytes | None:
+    """The outbox as it is stored; None where it is empty."""
+    return _OUTBOX_ENCODER.encode(saved) if saved else None
+
+
+def decode_outbox(stored: bytes | None) -> tuple[SavedMessages, ...]:
+    """The outbox of a document, by revision."""
+    return _OUTBOX_DECODER.decode(stored) if stored is not None else ()
+
 
 # An ordinary table with a unique index: measured twice as fast for upserts as WITHOUT ROWID.
 _SCHEMA = (
@@ -171,13 +182,13 @@ class SqliteDocuments:
         order: str | None = None,
         outbox: Sequence[bytes] = (),
     ) -> int:
-        _check_size(collection, id, len(body) + sum(map(len, outbox)))
+        check_size(collection, id, len(body) + sum(map(len, outbox)))
         messages = tuple(outbox)
         now = self._clock()
 
         def write(connection: sqlite3.Connection) -> int:
             current = _select(connection, collection, id)
-            _check_revision(current, collection, id, expected_revision, account)
+            check_revision(current, collection, id, expected_revision, account)
             if current is None:
                 connection.execute(
                     "INSERT INTO documents VALUES (?, ?, ?, 1, ?, ?, NULL, NULL)",
@@ -191,7 +202,7 @@ class SqliteDocuments:
                 )
             revision = current.revision + 1 if current else 1
             if messages:
-                saved = (*_outbox_of(connection, collection, id), _Saved(revision, now, messages))
+                saved = (*_outbox_of(connection, collection, id), SavedMessages(revision, now, messages))
                 _store_outbox(connection, collection, id, saved)
             return revision
 
@@ -212,7 +223,7 @@ class SqliteDocuments:
             values.append(account)
         if after is not None:
             conditions.append(f"(sort_order, id) {'<' if newest_first else '>'} (?, ?)")
-            values.extend(_position(after))
+            values.extend(position_of(after))
         direction = "DESC" if newest_first else "ASC"
         statement = (
             f"SELECT {_COLUMNS} FROM documents WHERE {' AND '.join(conditions)}"
@@ -220,19 +231,16 @@ class SqliteDocuments:
         )
         rows = await self._database.read(lambda connection: connection.execute(statement, values).fetchall())
         documents = tuple(Document(*row) for row in rows[:limit])
-        return DocumentPage(documents, _cursor(documents[-1]) if len(rows) > limit and documents else None)
+        return DocumentPage(documents, cursor_of(documents[-1]) if len(rows) > limit and documents else None)
 
     async def delete(self, collection: str, id: str, *, expected_revision: int | None = None) -> bool:
         def write(connection: sqlite3.Connection) -> bool:
             current = _select(connection, collection, id)
             if current is None:
                 return False
-            _check_revision(current, collection, id, expected_revision, current.account)
+            check_revision(current, collection, id, expected_revision, current.account)
             if _outbox_of(connection, collection, id):
-                raise ConflictError(
-                    f"{collection} {id} has messages that are still to be published. It was not removed.",
-                    next_step="Try again in some seconds.",
-                )
+                raise still_to_be_published(collection, id)
             connection.execute("DELETE FROM documents WHERE collection = ? AND id = ?", (collection, id))
             return True
 
@@ -247,7 +255,7 @@ class SqliteDocuments:
         return [
             PendingOutbox(collection, id, account, saved.revision, saved.messages)
             for collection, id, account, _, _, _, outbox in rows
-            for saved in _OUTBOX_DECODER.decode(outbox)
+            for saved in decode_outbox(outbox)
             if saved.saved_at <= latest
         ]
 
@@ -266,21 +274,31 @@ def _select(connection: sqlite3.Connection, collection: str, id: str) -> Documen
     return Document(*row) if row else None
 
 
-def _outbox_of(connection: sqlite3.Connection, collection: str, id: str) -> tuple[_Saved, ...]:
+def _outbox_of(connection: sqlite3.Connection, collection: str, id: str) -> tuple[SavedMessages, ...]:
     row = connection.execute(
         "SELECT outbox FROM documents WHERE collection = ? AND id = ?", (collection, id)
     ).fetchone()
-    return _OUTBOX_DECODER.decode(row[0]) if row and row[0] is not None else ()
+    return decode_outbox(row[0]) if row else ()
 
 
-def _store_outbox(connection: sqlite3.Connection, collection: str, id: str, saved: tuple[_Saved, ...]) -> None:
+def _store_outbox(connection: sqlite3.Connection, collection: str, id: str, saved: tuple[SavedMessages, ...]) -> None:
     connection.execute(
         "UPDATE documents SET outbox = ?, outbox_since = ? WHERE collection = ? AND id = ?",
-        (_OUTBOX_ENCODER.encode(saved) if saved else None, saved[0].saved_at if saved else None, collection, id),
+        (encode_outbox(saved), saved[0].saved_at if saved else None, collection, id),
     )
 
 
-def _check_revision(current: Document | None, collection: str, id: str, expected: int | None, account: str) -> None:
+class _Revised(Protocol):
+    """What is there of a document already."""
+
+    @property
+    def account(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+
+
+def check_revision(current: _Revised | None, collection: str, id: str, expected: int | None, account: str) -> None:
+    """ConflictError unless what is there may be written by this account with this expectation."""
     found = current.revision if current else 0
     if current is not None and current.account != account:
         # Says nothing about the other account's document.
@@ -294,7 +312,16 @@ def _check_revision(current: Document | None, collection: str, id: str, expected
         )
 
 
-def _check_size(collection: str, id: str, size: int) -> None:
+def still_to_be_published(collection: str, id: str) -> ConflictError:
+    """Why a document cannot be removed yet."""
+    return ConflictError(
+        f"{collection} {id} has messages that are still to be published. It was not removed.",
+        next_step="Try again in some seconds.",
+    )
+
+
+def check_size(collection: str, id: str, size: int) -> None:
+    """BadInputError for a document with its new messages above DOCUMENT_BYTES_MAX."""
     if size > DOCUMENT_BYTES_MAX:
         raise BadInputError(
             f"{collection} {id} has {size:,} bytes; a document may have {DOCUMENT_BYTES_MAX:,}. Nothing was changed.",
@@ -302,11 +329,13 @@ def _check_size(collection: str, id: str, size: int) -> None:
         )
 
 
-def _cursor(document: Document) -> str:
+def cursor_of(document: Document) -> str:
+    """The cursor that continues behind a document."""
     return base64.urlsafe_b64encode(msgspec.json.encode((document.order, document.id))).decode().rstrip("=")
 
 
-def _position(cursor: str) -> tuple[str, str]:
+def position_of(cursor: str) -> tuple[str, str]:
+    """(order, id) of a cursor; BadInputError where it is none."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=tuple[str, str])
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:

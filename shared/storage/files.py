@@ -71,6 +71,19 @@ class Files(Protocol):
         ...
 
 
+def check_name(sha256: str) -> None:
+    """NotFoundError for a name that is no hash."""
+    if not _SHA256.fullmatch(sha256):
+        raise NotFoundError(
+            "There is no such file: its name is not a SHA-256 hash.", next_step="Use the hash the hub gave."
+        )
+
+
+def not_stored(sha256: str) -> NotFoundError:
+    """Why there is no content of this name."""
+    return NotFoundError(f"The file {sha256[:12]} is not stored (any more).", next_step="Upload it again.")
+
+
 class DirectoryFiles:
     """`Files` in a directory, which several processes may share: `<root>/<first two of the hash>/<hash>`.
 
@@ -125,16 +138,13 @@ class DirectoryFiles:
         return True
 
     def _path(self, sha256: str) -> Path:
-        if not _SHA256.fullmatch(sha256):
-            raise NotFoundError(
-                "There is no such file: its name is not a SHA-256 hash.", next_step="Use the hash the hub gave."
-            )
+        check_name(sha256)
         return self._root / sha256[:2] / sha256
 
     def _existing(self, sha256: str) -> Path:
         path = self._path(sha256)
         if not path.is_file():
-            raise NotFoundError(f"The file {sha256[:12]} is not stored (any more).", next_step="Upload it again.")
+            raise not_stored(sha256)
         return path
 
     def _store(self, content: bytes) -> FileRef:

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
 from shared.storage.sqlite import SqliteDatabase
+
+
+class OutcomeKey(NamedTuple):
+    """What tells an outcome from the others of its run."""
+
+    step: int
+    batch: int
+    entity: str
 
 
 class Outcome(NamedTuple):
@@ -21,6 +30,10 @@ class Outcome(NamedTuple):
     entity: str
     counts: bytes
     decision: str
+
+    @property
+    def key(self) -> OutcomeKey:
+        return OutcomeKey(self.step, self.batch, self.entity)
 
 
 class ProblemBatch(NamedTuple):
@@ -53,8 +66,12 @@ class OutcomeStore(Protocol):
     async def outcomes(self, run: int) -> list[Outcome]:
         """All outcomes of a run."""
 
-    async def outcomes_since(self, run: int, place: int) -> tuple[list[Outcome], int]:
-        """The outcomes kept after a place (0: all), and the place behind the last of them."""
+    async def outcomes_beyond(self, run: int, known: AbstractSet[OutcomeKey]) -> list[Outcome]:
+        """The outcomes of a run that are not among the known ones, which came from this store.
+
+        The caller says what it has, and not how far it read: with several writers an outcome may become visible after
+        one that was stored later, so no place in an order is behind all that was kept before it.
+        """
 
     async def problems(self, run: int) -> list[tuple[int, str, str]]:
         """(batch, entity type, stage) of all problem batches of a run, by batch."""
@@ -132,11 +149,16 @@ class SqliteOutcomeStore:
         query = "SELECT run, step, batch, entity, counts, decision FROM status_outcomes WHERE run=?"
         return await self._database.read(lambda c: [Outcome(*row) for row in c.execute(query, (run,))])
 
-    async def outcomes_since(self, run: int, place: int) -> tuple[list[Outcome], int]:
-        query = """SELECT place, run, step, batch, entity, counts, decision FROM status_outcomes
-                   WHERE run=? AND place>? ORDER BY place"""
-        rows = await self._database.read(lambda c: c.execute(query, (run, place)).fetchall())
-        return [Outcome(*row[1:]) for row in rows], rows[-1][0] if rows else place
+    async def outcomes_beyond(self, run: int, known: AbstractSet[OutcomeKey]) -> list[Outcome]:
+        def read(connection: sqlite3.Connection) -> list[Outcome]:
+            counting = "SELECT count(*) FROM status_outcomes WHERE run=?"
+            if connection.execute(counting, (run,)).fetchone()[0] == len(known):
+                return []
+            query = """SELECT run, step, batch, entity, counts, decision FROM status_outcomes
+                       WHERE run=? ORDER BY place"""
+            return [Outcome(*row) for row in connection.execute(query, (run,)) if row[1:4] not in known]
+
+        return await self._database.read(read)
 
     async def problems(self, run: int) -> list[tuple[int, str, str]]:
         query = "SELECT batch, entity, stage FROM status_problems WHERE run=? ORDER BY batch, entity, stage"

@@ -59,7 +59,11 @@ class StagingStore(Protocol):
         contents, naturals, link_keys are empty), and the batch's problems."""
 
     async def purge(self, run: int) -> None:
-        """Forgets a run. Repeating it is harmless."""
+        """Forgets the records of a run. Repeating it is harmless.
+
+        What was answered about its batches (summary and problems) stays: it can be told again, and a copy of a batch
+        that comes late is not staged any more.
+        """
 
 
 _SCHEMA = (
@@ -88,11 +92,7 @@ class SqliteStagingStore:
         await self._database.migrate("staging", _SCHEMA)
 
     async def stage(self, run: int, batch: int, summary: bytes, problems: bytes, streams: list[MappedStream]) -> bytes:
-        rows = [
-            (run, s.entity, batch, s.slot, _encode_keys(batch, s), msgspec.msgpack.encode(_without_keys(s)))
-            for s in streams
-            if s.count
-        ]
+        rows = [(run, s.entity, batch, s.slot, encode_keys(batch, s), encode_stream(s)) for s in streams if s.count]
 
         def write(connection: sqlite3.Connection) -> bytes:
             stored = connection.execute(
@@ -129,7 +129,7 @@ class SqliteStagingStore:
                 )
                 while rows := cursor.fetchmany(_BATCHES_READ_AT_ONCE):
                     for (keys,) in rows:
-                        yield msgspec.msgpack.decode(keys, type=StagedKeys)
+                        yield decode_keys(keys)
 
             return work(reader)
 
@@ -151,19 +151,24 @@ class SqliteStagingStore:
         deleted = _STREAMS_PURGED_AT_ONCE
         while deleted == _STREAMS_PURGED_AT_ONCE:
             deleted = await self._database.write(lambda c: c.execute(slice_of, (run, _STREAMS_PURGED_AT_ONCE)).rowcount)
-        await self._database.write(lambda c: c.execute("DELETE FROM staged_batches WHERE run=?", (run,)).rowcount)
 
     async def _one(self, query: str, *values: object) -> tuple[bytes] | None:
         row: tuple[bytes] | None = await self._database.read(lambda c: c.execute(query, values).fetchone())
         return row
 
 
-def _without_keys(s: MappedStream) -> MappedStream:
-    """The seal alone reads these; kept twice they would be a quarter of what is written."""
-    return msgspec.structs.replace(s, keys=b"", contents=b"", naturals=b"", link_keys=b"")
+def encode_stream(s: MappedStream) -> bytes:
+    """A stream as it is staged. The seal alone reads what is left out: kept twice, that is a quarter of all writing."""
+    return msgspec.msgpack.encode(msgspec.structs.replace(s, keys=b"", contents=b"", naturals=b"", link_keys=b""))
 
 
-def _encode_keys(batch: int, s: MappedStream) -> bytes:
+def encode_keys(batch: int, s: MappedStream) -> bytes:
+    """What the seal reads of a stream, as it is staged."""
     return msgspec.msgpack.encode(
         StagedKeys(batch, s.slot, s.count, s.numbers, s.lines, s.keys, s.contents, s.keyed_by, s.naturals, s.link_keys)
     )
+
+
+def decode_keys(stored: bytes) -> StagedKeys:
+    """What `encode_keys` made."""
+    return msgspec.msgpack.decode(stored, type=StagedKeys)

@@ -90,7 +90,8 @@ def test_every_dependency_is_pinned_with_hashes() -> None:
 
 
 def settings_in_code() -> set[str]:
-    """Names of settings: HUB_* texts in the code, and the fields of the settings of the API."""
+    """Names of settings: HUB_* texts in the code, and the fields of the settings of processes and of the API."""
+    from services.settings import HubSettings
     from shared.http.settings import HttpSettings
 
     texts = "\n".join(
@@ -98,7 +99,8 @@ def settings_in_code() -> set[str]:
         for path in python_files("services", "shared")
         if path.name != "fail_points.py"  # for tests only; shared/README.md tells them
     )
-    return set(_SETTING.findall(texts)) | {f"HUB_{name.upper()}" for name in HttpSettings.model_fields}
+    fields = {**HttpSettings.model_fields, **HubSettings.model_fields}
+    return set(_SETTING.findall(texts)) | {f"HUB_{name.upper()}" for name in fields}
 
 
 def test_the_readme_lists_every_setting_and_no_other() -> None:
@@ -127,7 +129,7 @@ def commands(group: typer.Typer, prefix: str = "") -> set[str]:
 def commands_named_in(text: str) -> set[str]:
     """`hub ...` commands of code spans and blocks."""
     found = set()
-    for match in re.finditer(r"(?:`|/|^)hub ((?:mapping )?[a-z]+)", text, re.MULTILINE):
+    for match in re.finditer(r"(?:`|/|^)hub ((?:mapping |topics |dead-letters )?[a-z][a-z-]*)", text, re.MULTILINE):
         found.add(match.group(1))
     return found
 
@@ -144,7 +146,7 @@ def test_a_command_that_does_not_exist_is_found() -> None:
 
 
 def test_every_command_is_in_the_readme_or_the_changelog() -> None:
-    words = set(re.findall(r"[a-z]+", README + (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
+    words = set(re.findall(r"[a-z-]+", README + (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
 
     assert {command for command in commands(app) if not set(command.split()) <= words} == set()
 

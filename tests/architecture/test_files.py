@@ -18,6 +18,7 @@ LINES_MAX = 500
 
 SLEEPS = {
     "tests/support/drive.py": "waits as long as the Retry-After of a 429 asks, like any client",
+    "tests/support/tcp_proxy.py": "a slow connection holds what passes",
     "tests/unit/runtime/work.py": "a call that never ends by itself, for tests that kill its worker",
 }
 """Files of tests that may sleep otherwise than between two looks of a poll with a deadline, and why."""

@@ -16,8 +16,11 @@ KNOWN_NAMES = {"__init__.py", "service.py", "handlers.py", "api.py"}
 """Every other module of a service is a pure decision, unless it stands below."""
 
 WITH_PORTS = {
+    "services/ingest/caretaker.py": "looks from time to time for what was left, lost or forgotten",
+    "services/ingest/landing.py": "lands files through worker processes",
     "services/ingest/runs.py": "keeps runs in the document store and sends through the outbox",
-    "services/ingest/sessions.py": "keeps sessions, lands files through worker processes",
+    "services/ingest/sessions.py": "keeps sessions, samples files through worker processes",
+    "services/ingest/starting.py": "numbers runs and starts them over the stores",
     "services/loader/destination_hub.py": "the destination that is the hub's own record store",
     "services/mapper/mappings.py": "keeps mappings in the document store and sends through the outbox",
     "services/status/error_file.py": "reads problems and landed files while it writes the error file",

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from services.app import Hub, embedded_hub
+from shared.http.idempotency import Answer, Idempotency
 from shared.security.principal import Role
 from tests.support.drive import LOCAL_FILE, Driver, client_of
 
@@ -141,6 +142,8 @@ async def test_a_viewer_may_look_at_everything_but_tokens_and_the_hub_itself(kno
     assert {path: status for path, status in answers.items() if status != 200} == {
         "/api/v1/tokens": 403,
         "/api/v1/health": 403,
+        "/api/v1/dead-letters": 403,
+        "/api/v1/dead-letters/replays": 403,
     }
 
 
@@ -273,6 +276,55 @@ async def test_a_session_is_made_once_for_an_idempotency_key(known: Known) -> No
     assert elsewhere.json()["id"] != first.json()["id"]
     names = [session["name"] for session in (await known.admin.get("/sessions")).json()["items"]]
     assert names.count("once") == 1
+
+
+async def test_a_file_is_added_once_for_an_idempotency_key(known: Known) -> None:
+    key = {"Idempotency-Key": "add-one"}
+    session = (await known.admin.post("/sessions", json={"name": "files"})).json()["id"]
+
+    async def add(name: str, content: bytes) -> httpx2.Response:
+        return await known.admin.post(f"/sessions/{session}/files", params={"name": name}, content=content, headers=key)
+
+    first, again = await add("clients.csv", b"Name\nAda\n"), await add("clients.csv", b"Name\nAda\n")
+    others = [await add("clients.csv", b"Name\nBen\n"), await add("jobs.csv", b"Name\nAda\n")]
+
+    assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
+    assert [code(other) for other in others] == [(422, "idempotency_key_reused")] * 2
+    assert [file["name"] for file in (await known.admin.get(f"/sessions/{session}/files")).json()] == ["clients.csv"]
+
+
+@pytest.mark.parametrize("what", ["session", "file"])
+async def test_a_call_that_was_killed_before_its_answer_was_kept_makes_nothing_more_when_it_comes_again(
+    known: Known, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"Idempotency-Key": f"killed {what}".replace(" ", "-")}
+    session = (await known.admin.post("/sessions", json={"name": f"for {what}"})).json()["id"]
+
+    async def call() -> httpx2.Response:
+        if what == "session":
+            return await known.admin.post("/sessions", json={"name": "killed"}, headers=key)
+        return await known.admin.post(
+            f"/sessions/{session}/files", params={"name": "a.csv"}, content=b"Name\nAda\n", headers=key
+        )
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Idempotency, "_make", _made_and_forgotten)
+        await call()
+    again = await call()
+
+    sessions = [one["name"] for one in (await known.admin.get("/sessions")).json()["items"]]
+    files = (await known.admin.get(f"/sessions/{session}/files")).json()
+    assert again.status_code in (201, 202)
+    assert (sessions.count("killed") if what == "session" else len(files)) == 1
+
+
+async def _made_and_forgotten(
+    self: Idempotency, id: str, account: str, fingerprint: bytes, revision: int, make: Any
+) -> Answer:
+    """As a minute after a kill between the change and the kept answer: the claim is gone, what was made stays."""
+    answer: Answer = await make(id)
+    await self._documents.delete("idempotency", id)
+    return answer
 
 
 async def test_progress_that_has_not_changed_is_not_sent_again(known: Known) -> None:

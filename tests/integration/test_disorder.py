@@ -14,7 +14,7 @@ from shared.errors import RetryableError
 from shared.runtime import DeadLetterFilter, Runtime
 from shared.storage.staging import SqliteStagingStore
 from tests.support.drive import Driver, client_of
-from tests.support.oracle import check_laws, differences, dump
+from tests.support.oracle import check_laws, differences, dump, stored_rows
 from tests.support.scheduler import AdversarialRuntime
 from tests.support.tricky_trio import make_tricky_trio
 
@@ -36,7 +36,7 @@ async def _import(
         if runtime is not None:
             driver.pump = runtime.run_until_idle
         runs = [await driver.drive(f"session {number}", paths) for number, paths in enumerate(sessions)]
-        left = await dump(driver, data, runs)
+        left = await dump(driver, stored_rows(data / "store.db"), runs)
         assert hub.runtime.faults() == []
         assert await hub.runtime.dead_letters(DeadLetterFilter()) == []
     return left

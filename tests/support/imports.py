@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 
 from services.app import Hub, embedded_hub
+from shared.runtime.delivery import Observer
 from shared.security.principal import Role
 
 DEADLINE_SECONDS = 120
@@ -153,10 +154,10 @@ def _files(session: Sequence[Json], planned: Sequence[Json]) -> list[Json]:
 
 
 @asynccontextmanager
-async def importing_hub(directory: Path) -> AsyncIterator[ImportingHub]:
+async def importing_hub(directory: Path, observer: Observer | None = None) -> AsyncIterator[ImportingHub]:
     """A hub on an empty data directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    async with embedded_hub(directory) as hub:
+    async with embedded_hub(directory, observer=observer) as hub:
         yield ImportingHub(hub, _client(hub, hub.local_token))
 
 

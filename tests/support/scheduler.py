@@ -5,16 +5,18 @@ several members at once), handles them at the same time, and commits the outcome
 
 - delays messages for some rounds, so that partitions overtake each other,
 - delivers messages again, at once or much later, to the same or (unordered) to two members at the same time,
-- loses commits, as a crash does: the outputs are gone, or sent although the offset was not committed (as on Kafka).
+- loses commits, as a crash does: the outputs are gone, or sent although the offset was not committed (as on Kafka),
+- and where it is asked to, loses messages of some topics, as a topic does whose records were deleted before their time.
 
-What it keeps: nothing is lost; on ordered routes messages of one partition are handled one after the other in their
-order, except that it may go back and repeat earlier ones, in order. Deterministic as long as the handlers are.
+What it keeps: nothing else is lost; on ordered routes messages of one partition are handled one after the other in
+their order, except that it may go back and repeat earlier ones, in order. Deterministic as long as the handlers are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -40,6 +42,10 @@ class Nastiness:
     """Repeats and lost commits together. A repeated acknowledgement sends messages again, which breed repeats in turn:
     without a bound an import would never end."""
     delay_rounds_max: int = 4
+    losable: frozenset[str] = frozenset()
+    """Topics that lose messages, until each has lost `lost_max`."""
+    lost_share: float = 0.34
+    lost_max: int = 3
 
 
 @dataclass
@@ -89,6 +95,8 @@ class AdversarialRuntime:
     ) -> None:
         self.deliveries = 0
         self.repeats = 0
+        self.lost: Counter[str] = Counter()
+        """Messages lost so far, by topic."""
         self._chance = random.Random(seed)
         self._nastiness = nastiness or Nastiness()
         self._now = _START
@@ -119,6 +127,9 @@ class AdversarialRuntime:
     async def stop(self, timeout_seconds: float = 30.0) -> None:
         """See `Runtime.stop`."""
         self._is_running = False
+        for service in self._services:
+            if service.stopping is not None:
+                await service.stopping()
         for service in reversed(self._services):
             if service.stop is not None:
                 await service.stop()
@@ -282,6 +293,8 @@ class AdversarialRuntime:
 
     def _append(self, records: Sequence[Record]) -> None:
         for record in records:
+            if self._is_lost(record.topic):
+                continue
             place = (record.topic, record.partition)
             kept = self._log.setdefault(place, [])
             kept.append(
@@ -289,6 +302,14 @@ class AdversarialRuntime:
             )
             delay = self._chance.randint(0, self._nastiness.delay_rounds_max) * _ROUND_SECONDS
             self._visible_at.setdefault(place, []).append(self._now + delay)
+
+    def _is_lost(self, topic: str) -> bool:
+        nastiness = self._nastiness
+        if topic not in nastiness.losable or self.lost[topic] >= nastiness.lost_max:
+            return False
+        is_lost = self._chance.random() < nastiness.lost_share
+        self.lost[topic] += is_lost
+        return is_lost
 
     def _kept(self, group: _Group, partition: int) -> list[Stored]:
         return self._log.get((group.route.topic.name, partition), [])

@@ -10,25 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 
 from shared.errors import RetryableError
-from shared.runtime.delivery import Again, Courier, Finished, Halt, Tries, Verdict, backoff_seconds
+from shared.runtime.delivery import Again, Courier, Finished, Halt, Verdict, backoff_seconds
 from shared.runtime.embedded.log import EmbeddedLog, Mark, Progress
 from shared.runtime.records import Record, Stored
 from shared.runtime.service import Fault, RetryPolicy, Route
+from shared.runtime.turns import Held, Turn
 
 _COMMIT_WAITS = RetryPolicy(wait_seconds_max=5.0)
-
-
-@dataclass(slots=True)
-class _Held:
-    """A message that waits for its next try."""
-
-    due: float
-    tries: Tries
 
 
 @dataclass(slots=True)
@@ -38,7 +31,7 @@ class Partition:
     number: int
     committed: Mark
     end: Mark
-    held: dict[int, _Held] = field(default_factory=dict)
+    held: dict[int, Held] = field(default_factory=dict)
     finished: dict[int, int] = field(default_factory=dict)
     """Offset -> body bytes of messages committed ahead of a held one (unordered). A crash delivers them again."""
 
@@ -174,31 +167,16 @@ class Member:
         for (number, _), stored in zip(wanted, messages, strict=True):
             by_partition.setdefault(number, []).append(stored)
         records: list[Record] = []
-        async with asyncio.TaskGroup() as group:
-            for work in self._handled(by_partition, records):
-                group.create_task(work)
+        turn = Turn(
+            self._consumer.service,
+            self._route,
+            self._consumer.courier,
+            held=lambda number, stored: self._partitions[number].held.get(stored.offset),
+            settle=lambda number, stored, verdict: self._settle(self._partitions[number], stored, verdict, records),
+            is_stopping=lambda: self._consumer.stopping,
+        )
+        await turn.handle(by_partition)
         await self._commit([self._partitions[number] for number in by_partition], records)
-
-    def _handled(
-        self, by_partition: Mapping[int, Sequence[Stored]], records: list[Record]
-    ) -> Iterator[Coroutine[None, None, None]]:
-        """The work of a turn, as coroutines that may run at the same time."""
-        for number, messages in by_partition.items():
-            lanes = [messages] if self._route.ordered else [[stored] for stored in messages]
-            for lane in lanes:
-                yield self._handle_lane(self._partitions[number], lane, records)
-
-    async def _handle_lane(self, partition: Partition, lane: Sequence[Stored], records: list[Record]) -> None:
-        """Handle messages one after the other, until one does not finish or the runtime stops."""
-        for stored in lane:
-            if self._consumer.stopping:
-                return
-            held = partition.held.get(stored.offset)
-            tries = held.tries if held else Tries()
-            verdict = await self._consumer.courier.deliver(self._consumer.service, self._route, stored, tries)
-            self._settle(partition, stored, verdict, records)
-            if not isinstance(verdict, Finished):
-                return
 
     def _settle(self, partition: Partition, stored: Stored, verdict: Verdict, records: list[Record]) -> None:
         match verdict:
@@ -207,7 +185,7 @@ class Member:
                 partition.finished[stored.offset] = len(stored.body)
                 records.extend(verdict.records)
             case Again():
-                partition.held[stored.offset] = _Held(time.monotonic() + verdict.wait_seconds, verdict.tries)
+                partition.held[stored.offset] = Held(time.monotonic() + verdict.wait_seconds, verdict.tries)
             case Halt():
                 self._consumer.halt(verdict.fault)
 

@@ -7,7 +7,6 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import RetryableError
@@ -15,19 +14,14 @@ from shared.messages.envelope import Clock, Outgoing, Topic
 from shared.messages.topics import TOPICS, dead_letter_topic
 from shared.runtime import dead_letters, fail_points
 from shared.runtime.dead_letters import DeadLetter, DeadLetterFilter
-from shared.runtime.delivery import Courier
+from shared.runtime.declared import DeclaredServices
+from shared.runtime.delivery import Courier, Observer
 from shared.runtime.embedded.consumer import Consumer
 from shared.runtime.embedded.log import EmbeddedLog, Mark, TopicSpec
 from shared.runtime.embedded.retention import expire
 from shared.runtime.embedded.settings import EmbeddedSettings
 from shared.runtime.records import Encoder, random_id
-from shared.runtime.service import Fault, Lag, Service
-
-
-@dataclass(frozen=True)
-class _Added:
-    service: Service
-    members: int
+from shared.runtime.service import Fault, Lag, Service, not_running, too_far_behind
 
 
 class EmbeddedRuntime:
@@ -46,14 +40,15 @@ class EmbeddedRuntime:
         clock: Clock = time.time,
         chance: random.Random | None = None,
         new_id: Callable[[], str] = random_id,
+        observer: Observer | None = None,
     ) -> None:
         self._path = path
         self._topics = {topic.name: topic for topic in topics}
         self._settings = settings or EmbeddedSettings()
         self._clock = clock
         self._encoder = Encoder(self._topics, self._settings.partition_count, clock, new_id)
-        self._courier = Courier(self._encoder, clock, chance or random.Random())
-        self._added: list[_Added] = []
+        self._courier = Courier(self._encoder, clock, chance or random.Random(), observer)
+        self._services = DeclaredServices(self._topics)
         self._open = contextlib.AsyncExitStack()
         """What `stop` closes, the last opened first: the services, then the log."""
         self._consumers: list[Consumer] = []
@@ -63,17 +58,8 @@ class EmbeddedRuntime:
         self._log: EmbeddedLog | None = None
 
     def add(self, service: Service, members: int = 1) -> None:
-        """See `Runtime.add`. ValueError for a topic that is not in the registry, or no member."""
-        if members < 1:
-            raise ValueError(f"{service.name} needs at least one member, not {members}")
-        taken = {(route.topic.name, route.group) for added in self._added for route in added.service.routes}
-        for route in service.routes:
-            if route.topic.name not in self._topics:
-                raise ValueError(f"{service.name} reads {route.topic.name}, which is not in the registry")
-            if (route.topic.name, route.group) in taken:
-                raise ValueError(f"{route.topic.name} is read twice with the group {route.group}")
-            taken.add((route.topic.name, route.group))
-        self._added.append(_Added(service, members))
+        """See `Runtime.add`. ValueError for a topic outside the registry, a topic read twice, or no member."""
+        self._services.add(service, members)
 
     async def start(self) -> None:
         """See `Runtime.start`."""
@@ -84,8 +70,7 @@ class EmbeddedRuntime:
             await self._log.create(self._topic_specs())
             self._log.on_appended = self._announce
             await self._assign()
-            for added in self._added:
-                await self._start_service(added.service)
+            await self._services.start(self._open)
         except BaseException:
             await self.stop()
             raise
@@ -103,6 +88,7 @@ class EmbeddedRuntime:
         """See `Runtime.stop`. Everything is closed also when a stop hook raises; its error comes out at the end."""
         for consumer in self._consumers:
             consumer.stop()
+        await self._services.stopping()
         if self._members:
             _, late = await asyncio.wait(self._members, timeout=timeout_seconds)
             await _cancel(late)
@@ -146,32 +132,25 @@ class EmbeddedRuntime:
 
     def _open_log(self) -> EmbeddedLog:
         if self._log is None:
-            raise RetryableError("The runtime is not running. Nothing was sent.", next_step="Start it and try again.")
+            raise not_running()
         return self._log
 
     def _topic_specs(self) -> list[TopicSpec]:
         count = self._settings.partition_count
         own = [TopicSpec(topic.name, count, topic.retention_hours) for topic in self._topics.values()]
-        letters = {
-            dead_letter_topic(route.topic.name, route.group) for added in self._added for route in added.service.routes
-        }
+        letters = {dead_letter_topic(route.topic.name, route.group) for route in self._services.routes()}
         return own + [TopicSpec(name, 1, dead_letters.RETENTION_HOURS) for name in sorted(letters)]
 
     async def _assign(self) -> None:
         log = self._open_log()
         ends = await log.ends()
-        for added in self._added:
-            for route in added.service.routes:
-                consumer = Consumer(added.service.name, route, log, self._courier, self._settings.commit_attempts_max)
-                await consumer.assign(added.members, ends)
+        for declared in self._services:
+            for route in declared.service.routes:
+                consumer = Consumer(
+                    declared.service.name, route, log, self._courier, self._settings.commit_attempts_max
+                )
+                await consumer.assign(declared.members_of(route), ends)
                 self._consumers.append(consumer)
-
-    async def _start_service(self, service: Service) -> None:
-        # Pushed first: what a failing start hook has opened is closed by its stop hook.
-        if service.stop is not None:
-            self._open.push_async_callback(service.stop)
-        if service.start is not None:
-            await service.start()
 
     def _announce(self, ends: Mapping[int, Mark]) -> None:
         for consumer in self._consumers:
@@ -187,10 +166,7 @@ class EmbeddedRuntime:
                         reader.committed.clear()
                         await reader.committed.wait()
         except TimeoutError:
-            raise RetryableError(
-                f"The consumers of {topic} are too far behind; nothing was sent after waiting {seconds:g} seconds.",
-                next_step="Try again later. If it stays so, look for a stopped consumer in the health report.",
-            ) from None
+            raise too_far_behind(topic, seconds) from None
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         """Upkeep ends by cancellation only; anything else is shown."""

@@ -11,7 +11,7 @@ from shared.messages.envelope import Topic
 from shared.messages.topics import TOPICS, consumer_group, dead_letter_topic
 
 SERVICES = {"ingest", "analyze", "mapper", "loader", "status"}
-KEYS = {"batch", "run", "session"}
+KEYS = {"batch", "file", "run", "session"}
 PARTICIPLES = r"[a-z]+(?:-[a-z]+)*ed|found"
 """Regular past participles and the irregular ones in use; `requested` is one of them."""
 NAME = re.compile(rf"hub\.[a-z]+(?:-[a-z]+)*\.(?:{PARTICIPLES})\.v[1-9][0-9]*")
@@ -51,7 +51,7 @@ def test_producer_and_consumers_are_services(topic: Topic) -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_the_key_is_one_of_the_three(topic: Topic) -> None:
+def test_the_key_is_one_of_the_four(topic: Topic) -> None:
     assert topic.keyed_by in KEYS
 
 

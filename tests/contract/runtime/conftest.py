@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,9 @@ Start = Callable[..., Awaitable[Runtime]]
 
 
 @pytest.fixture(params=KINDS)
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def address(request: pytest.FixtureRequest) -> str:
     """Where the log of this test is."""
-    return new_address(request.param, tmp_path)
+    return new_address(request.param, request)
 
 
 @pytest.fixture

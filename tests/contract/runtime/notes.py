@@ -42,7 +42,7 @@ def note(n: int, *, key: int | str | None = None, to: Topic = NOTES, text: str =
 
 def undecodable(key: int) -> Outgoing:
     """A message whose body is no note."""
-    return Outgoing(NOTES, msgspec.Raw(b"\xc1 not MessagePack"), key, "s1")
+    return Outgoing(NOTES, b"\xc1 not MessagePack", key, "s1")
 
 
 class Collector:
@@ -85,6 +85,11 @@ async def lag_of(runtime: Runtime, group: str = "hub.reader") -> int:
 
 async def drained(runtime: Runtime, group: str = "hub.reader") -> None:
     """Wait until the group has committed everything."""
+    await committed_but(runtime, 0, group)
+
+
+async def committed_but(runtime: Runtime, count: int, group: str = "hub.reader") -> None:
+    """Wait until the group has committed everything but so many messages."""
     async with asyncio.timeout(WAIT_SECONDS_MAX):
-        while await lag_of(runtime, group):
+        while await lag_of(runtime, group) != count:
             await asyncio.sleep(0.002)

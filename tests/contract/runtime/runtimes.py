@@ -1,16 +1,22 @@
 """The runtimes under the conformance suite. A new one is added here; the tests stay as they are.
 
-An address names a runtime and its log ("embedded:/tmp/x/log.db"), so that another process can open the same one.
+An address names a runtime and its log ("embedded:/tmp/x/log.db", "kafka:127.0.0.1:9092/prefix."), so that another
+process can open the same one.
 """
 
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from shared.messages.envelope import Clock, Topic
 from shared.runtime import EmbeddedRuntime, EmbeddedSettings, Runtime
+from shared.runtime.kafka import KafkaRuntime, KafkaSettings
 from tests.contract.runtime.notes import TOPICS
 
 PARTITIONS = 4
@@ -23,9 +29,11 @@ def open_runtime(address: str, *, topics: Sequence[Topic] = TOPICS, clock: Clock
     return _OPENERS[kind](place, topics, clock)
 
 
-def new_address(kind: str, folder: Path) -> str:
+def new_address(kind: str, request: pytest.FixtureRequest) -> str:
     """The address of a log that does not exist yet."""
-    return f"{kind}:{folder / 'log.db'}"
+    if kind == "kafka":
+        return f"kafka:{request.getfixturevalue('kafka').bootstrap}/{uuid.uuid4().hex[:12]}."
+    return f"{kind}:{request.getfixturevalue('tmp_path') / 'log.db'}"
 
 
 def _open_embedded(place: str, topics: Sequence[Topic], clock: Clock) -> Runtime:
@@ -33,5 +41,29 @@ def _open_embedded(place: str, topics: Sequence[Topic], clock: Clock) -> Runtime
     return EmbeddedRuntime(Path(place), topics=topics, settings=settings, clock=clock)
 
 
-_OPENERS: dict[str, Callable[[str, Sequence[Topic], Clock], Runtime]] = {"embedded": _open_embedded}
-KINDS = tuple(_OPENERS)
+def _open_kafka(place: str, topics: Sequence[Topic], clock: Clock) -> Runtime:
+    bootstrap, _, prefix = place.partition("/")
+    return KafkaRuntime(kafka_settings(bootstrap, prefix), topics=topics, clock=clock)
+
+
+def kafka_settings(bootstrap: str, prefix: str, **others: Any) -> KafkaSettings:
+    """Settings for tests: a dead member is noticed after a second and a half, topics are made at the start."""
+    return KafkaSettings(
+        bootstrap_servers=(bootstrap,),
+        topic_prefix=prefix,
+        **{
+            "partition_count": PARTITIONS,
+            "backlog_bytes_max": BACKLOG_BYTES_MAX,
+            "create_missing_topics": True,
+            "session_timeout_ms": 1_500,
+            "batch_timeout_ms": 5,
+            **others,
+        },
+    )
+
+
+_OPENERS: dict[str, Callable[[str, Sequence[Topic], Clock], Runtime]] = {
+    "embedded": _open_embedded,
+    "kafka": _open_kafka,
+}
+KINDS = ("embedded", pytest.param("kafka", marks=pytest.mark.kafka))

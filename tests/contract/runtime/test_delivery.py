@@ -83,7 +83,7 @@ async def test_an_encoded_body_is_passed_on_as_it_is(start: Start) -> None:
     seen = Collector()
     runtime = await start(reader(seen))
 
-    await runtime.publish([Outgoing(NOTES, msgspec.Raw(msgspec.msgpack.encode(Note(3, "as it is"))), 3, "s1")])
+    await runtime.publish([Outgoing(NOTES, msgspec.msgpack.encode(Note(3, "as it is")), 3, "s1")])
     await drained(runtime)
 
     assert seen.deliveries[0].message == Note(3, "as it is")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from shared.storage.outcomes import Outcome, OutcomeStore, ProblemBatch
+from shared.storage.outcomes import Outcome, OutcomeKey, OutcomeStore, ProblemBatch
 
 OpenStore = Callable[[], AbstractAsyncContextManager[OutcomeStore]]
 
@@ -21,11 +21,12 @@ async def keep_state(
     await store.keep_run(run, account, session, sequence, state)
 
 
-async def read_to_the_end(store: OutcomeStore, run: int, place: int = 0) -> tuple[Sequence[Outcome], int]:
-    """What came after a place, and that nothing comes after its end."""
-    found, end = await store.outcomes_since(run, place)
-    assert await store.outcomes_since(run, end) == ([], end)
-    return found, end
+async def read_on(store: OutcomeStore, run: int, known: set[OutcomeKey]) -> Sequence[Outcome]:
+    """What is not known yet, and that nothing is left once it is known."""
+    found = await store.outcomes_beyond(run, known)
+    known |= {o.key for o in found}
+    assert await store.outcomes_beyond(run, known) == []
+    return found
 
 
 class OutcomeContract:
@@ -66,20 +67,28 @@ class OutcomeContract:
             )
 
             assert sorted(o.batch for o in await one.outcomes(1)) == [0, 1, 2, 3, 4]
-            assert sorted(o.batch for o in (await read_to_the_end(other, 1))[0]) == [0, 1, 2, 3, 4]
+            assert sorted(o.batch for o in await read_on(other, 1, set())) == [0, 1, 2, 3, 4]
 
     async def test_reading_on_gives_every_outcome_once(self, open_store: OpenStore) -> None:
         async with open_store() as store:
             await store.keep_outcomes([outcome(0), outcome(1), outcome(0, run=2)])
-            first, place = await read_to_the_end(store, 1)
+            known: set[OutcomeKey] = set()
+            first = await read_on(store, 1, known)
             await store.keep_outcomes([outcome(0, run=2), outcome(1), outcome(2), outcome(3, run=2)])
-            second, end = await read_to_the_end(store, 1, place)
+            second = await read_on(store, 1, known)
 
-            assert [o.batch for o in first] == [0, 1]
+            assert sorted(o.batch for o in first) == [0, 1]
             assert [o.batch for o in second] == [2]
-            assert [o.batch for o in (await read_to_the_end(store, 1))[0]] == [0, 1, 2]
-            assert end > place
-            assert await store.outcomes_since(9, 0) == ([], 0)
+            assert sorted(o.batch for o in await store.outcomes_beyond(1, set())) == [0, 1, 2]
+            assert await store.outcomes_beyond(9, set()) == []
+
+    async def test_an_outcome_kept_late_by_another_writer_is_not_missed(self, open_store: OpenStore) -> None:
+        async with open_store() as one, open_store() as other:
+            await one.keep_outcomes([outcome(batch) for batch in (1, 2, 4)])
+            known = {o.key for o in await other.outcomes_beyond(1, set())}
+            await other.keep_outcomes([outcome(3), outcome(0)])
+
+            assert sorted(o.batch for o in await one.outcomes_beyond(1, known)) == [0, 3]
 
     async def test_the_newest_state_of_a_run_stays_whatever_the_order(self, open_store: OpenStore) -> None:
         async with open_store() as store:
@@ -128,13 +137,13 @@ class OutcomeContract:
     async def test_everything_survives_closing_the_store(self, open_store: OpenStore) -> None:
         async with open_store() as store:
             await store.keep_outcomes([outcome(0)])
-            _, place = await store.outcomes_since(1, 0)
+            known = {o.key for o in await store.outcomes_beyond(1, set())}
             await keep_state(store, 1, 3, b"state")
             await store.keep_problems("main", 1, ProblemBatch(0, "", "staged", b"told"))
 
         async with open_store() as store:
             await store.keep_outcomes([outcome(1)])
             await keep_state(store, 1, 2, b"older")
-            assert [o.batch for o in (await store.outcomes_since(1, place))[0]] == [1]
+            assert [o.batch for o in await store.outcomes_beyond(1, known)] == [1]
             assert await store.run(1) == b"state"
             assert await store.problems(1) == [(0, "", "staged")]

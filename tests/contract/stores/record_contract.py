@@ -197,6 +197,19 @@ class RecordContract:
             assert await store.open_records("main", 3) == [*zip(ids(3, 12), (2, 1), strict=True), (ids(0, run=2)[0], 1)]
             assert await store.open_records("main", 1) == []
 
+    async def test_ids_come_back_as_plain_integers_that_can_be_encoded(self, open_store: OpenStore) -> None:
+        async with open_store() as store:
+            await store.register([stream(0, 9)])
+            await decide(store, row(0, open=1))
+
+            found = [
+                *(record.id for record in await store.rows(ids(0))),
+                *(record.id for _, record in await store.page("main", "customers", 0, 10)),
+                *(number for number, _ in await store.open_records("main", 2)),
+                *await store.existing(ids(0)),
+            ]
+            assert [type(number) for number in found] == [int] * 4
+
     async def test_settling_changes_links_and_nothing_else(self, open_store: OpenStore) -> None:
         settling = DecisionKey(2, 5, 0, "")
         async with open_store() as store:

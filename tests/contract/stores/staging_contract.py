@@ -148,7 +148,7 @@ class StagingContract:
             assert getattr(first, name) == getattr(staged, name), name
         assert first.money == {"total": 1250}
 
-    async def test_purge_forgets_one_run_alone_and_may_be_repeated(self, open_store: OpenStore) -> None:
+    async def test_purge_forgets_the_records_of_one_run_alone_and_may_be_repeated(self, open_store: OpenStore) -> None:
         async with open_store() as store:
             for batch in range(70):
                 await stage(store, 1, batch, some("customers", 1), some("jobs", 1))
@@ -157,11 +157,23 @@ class StagingContract:
             await store.purge(1)
             await store.purge(1)
 
-            assert await store.contents(1) == []
             assert await staged_keys(store, 1, "customers") == []
             assert await store.part(1, 69, "jobs") == ([], b"")
             assert await store.contents(2) == [(0, b"other run")]
             assert len(await staged_keys(store, 2, "customers")) == 1
+
+    async def test_what_was_answered_about_batches_outlives_their_records(self, open_store: OpenStore) -> None:
+        async with open_store() as store:
+            await store.stage(1, 0, b"answered", b"told", [some("customers", 2)])
+            await store.purge(1)
+
+            late = await store.stage(1, 0, b"late", b"other", [some("customers", 3)])
+
+            assert late == b"answered"
+            assert await store.contents(1) == [(0, b"answered")]
+            assert await store.problems(1, 0) == b"told"
+            assert await store.part(1, 0, "customers") == ([], b"told")
+            assert await staged_keys(store, 1, "customers") == []
 
     async def test_what_was_staged_survives_closing_the_store(self, open_store: OpenStore) -> None:
         async with open_store() as store:

@@ -69,11 +69,65 @@ async def test_waiting_ends_where_a_service_stopped(monkeypatch: pytest.MonkeyPa
     fault = {"service": "loader", "message": "The disk is full.", "next_step": "Free some space.", "at": 1.0}
     health = httpx2.Response(200, json={"state": "stopped", "faults": [fault], "given_up": []})
 
-    async def never() -> None:
-        return None
-
     with pytest.raises(HubStoppedError, match="The disk is full"):
         await client_of(lambda _: health).until(never)
+
+
+def missing(*services: str) -> httpx2.Response:
+    named = [{"service": name, "message": f"No {name} runs.", "next_step": "Start one."} for name in services]
+    return httpx2.Response(200, json={"state": "stopped", "faults": [], "missing": named, "given_up": []})
+
+
+async def never() -> None:
+    return None
+
+
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.cli.client.HEALTH_SECONDS", 0.01)
+    monkeypatch.setattr("services.cli.client.MISSING_SECONDS_MAX", 0.05)
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_waiting_for_a_service_that_does_not_run_is_told_once_and_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = client_of(lambda _: missing("loader"))
+
+    with pytest.raises(HubStoppedError, match=r"No loader runs\. It was waited .* Nothing is lost") as raised:
+        await client.until(never, needs=("mapper", "loader"))
+
+    assert raised.value.next_step == "Start one. Then run: hub resume"
+    assert capsys.readouterr().err == "Waiting: No loader runs. Start one.\n"
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_a_service_that_comes_back_is_waited_for_anew() -> None:
+    healths = [missing("loader")] * 4 + [missing()] + [missing("loader")] * 4 + [missing()]
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return healths[len(asked) - 1]
+
+    async def look() -> str | None:
+        return "done" if len(asked) == len(healths) else None
+
+    assert await client_of(answer).until(look, needs=("loader",)) == "done"
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_a_service_that_is_not_needed_now_may_be_missing() -> None:
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return missing("analyze")
+
+    async def look() -> str | None:
+        return "done" if len(asked) == 10 else None
+
+    assert await client_of(answer).until(look, needs=("loader",)) == "done"
 
 
 async def test_a_file_is_named_by_path_only_where_the_hub_can_read_it(tmp_path: Path) -> None:

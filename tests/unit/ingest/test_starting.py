@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,6 @@ import pytest
 
 from services.ingest.model import RUNS, ApprovedMapping, Run, SessionFile, SessionOptions
 from services.ingest.runs import Runs
-from services.ingest.service import REPAIR_FIRST_SECONDS, SWEEP_SECONDS, _is_due
 from services.ingest.sessions import Sessions
 from services.ingest.starting import RunStarter
 from shared.catalog import load_catalog
@@ -180,7 +179,7 @@ async def test_a_run_that_was_made_and_not_started_is_started_at_the_next_start(
             await office.start(session)
     before = await office.runs.running("main")
 
-    await office.starter.start_left()
+    await office.starter.start_left(0.0)
 
     assert (before, await office.runs.running("main")) == (None, 1)
 
@@ -199,16 +198,50 @@ async def test_a_run_that_was_refused_does_not_start_by_itself_later(
             await office.start(second)
     await office.end(1)
 
-    await office.starter.start_left()
+    await office.starter.start_left(0.0)
 
     assert await office.runs.running("main") is None
     assert (await office.sessions.get("main", second)).runs == []
 
 
-def test_a_run_in_which_nothing_moves_is_repaired_at_growing_intervals() -> None:
-    looks = [n * SWEEP_SECONDS for n in range(3_000)]
+async def test_a_start_under_way_in_another_process_is_left_alone(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
 
-    due = [seconds for seconds in looks if _is_due(seconds)]
+    session = await office.session()
+    with monkeypatch.context() as broken:
+        broken.setattr(Runs, "start", dies)
+        with pytest.raises(KeyboardInterrupt):
+            await office.start(session)
 
-    assert due[:5] == [REPAIR_FIRST_SECONDS * 2**n for n in range(5)]
-    assert max(later - earlier for earlier, later in pairwise(due)) == 3_600.0
+    await office.starter.start_left(30.0)
+    young = await office.runs.running("main")
+    office.runs.clock = lambda: 1_031.0
+    await office.starter.start_left(30.0)
+
+    assert (young, await office.runs.running("main")) == (None, 1)
+
+
+async def test_a_start_with_its_key_gets_the_run_it_made_also_after_its_end(office: Office) -> None:
+    session = await office.session()
+    first = await office.start(session, key="k1")
+    await office.end(1)
+
+    again = await office.start(session, key="k1")
+    other = await office.start(session, key="k2")
+
+    assert (first.run, again.run, again.state, other.run) == (1, 1, "completed", 2)
+
+
+async def test_two_processes_that_start_the_same_session_at_once_start_one_run(office: Office) -> None:
+    session = await office.session()
+
+    started = await asyncio.gather(*(office.start(session) for _ in range(4)), return_exceptions=True)
+
+    runs = [run for run in started if isinstance(run, Run)]
+    assert {run.run for run in runs} == {1}
+    assert all(isinstance(refused, ConflictError) for refused in started if not isinstance(refused, Run))
+    assert (await office.sessions.get("main", session)).runs == [1]
+    assert await office.runs.running("main") == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from services.loader.handlers import LoaderHandlers
 from services.loader.load_planning import decompressed
 from shared.errors import PermanentError
 from shared.messages import topics
-from shared.messages.batches import MappedStream
+from shared.messages.batches import MappedStream, Problem
 from shared.messages.control import CloseRequested, FinalizeRequested, LoadRequested, OutcomesRequested, SealRequested
 from shared.messages.envelope import Delivery, Outgoing, Topic
 from shared.messages.plan import RunPlan, record_id
@@ -154,7 +156,44 @@ async def test_a_late_copy_of_a_closed_run_is_not_staged(loader: Loader) -> None
     await run.close()
 
     assert await loader.stage(make_plan(*FILES), 0, CUSTOMERS) == []
-    assert await loader.staging.contents(1) == []
+    assert (await loader.staging.part(1, 0, "customers"))[0] == []
+
+
+async def test_a_copy_that_was_under_way_when_its_run_was_closed_is_not_staged(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await loader.sealed(1, BATCHES)
+    closed = loader.records.is_closed
+
+    async def closed_just_behind(number: int) -> bool:
+        known = await closed(number)
+        monkeypatch.undo()
+        await run.close()
+        return known
+
+    monkeypatch.setattr(loader.records, "is_closed", closed_just_behind)
+
+    [late] = await loader.stage(make_plan(*FILES), 0, CUSTOMERS)
+
+    assert late.message.entities["customers"].valid == 2
+    assert (await loader.staging.part(1, 0, "customers"))[0] == []
+
+
+async def test_a_late_copy_of_a_seal_of_a_closed_run_is_not_answered(loader: Loader) -> None:
+    run = await loader.sealed(1, BATCHES)
+    await run.close()
+    request = SealRequested(account="main", session="s1", run=1, plan=run.plan, manifest=run.manifest)
+
+    assert await loader.handlers.seal(delivery(topics.SEAL_REQUESTED, request)) == []
+
+
+async def test_two_loaders_that_seal_at_once_make_the_same_seal(loader: Loader) -> None:
+    run = await loader.sealed(1, BATCHES)
+    request = SealRequested(account="main", session="s1", run=1, plan=run.plan, manifest=run.manifest)
+
+    answers = await asyncio.gather(*(loader.handlers.seal(delivery(topics.SEAL_REQUESTED, request)) for _ in range(2)))
+
+    assert {answer.message.seal for [answer] in answers} == {run.seal}
 
 
 async def test_a_repeated_seal_has_the_same_address(loader: Loader) -> None:
@@ -188,6 +227,30 @@ async def test_a_repeated_load_writes_nothing_and_is_answered_like_the_first(loa
     assert first[0].message.counts.imported == 2
     assert [sent(answer) for answer in again] == [sent(first)] * 3
     assert len(await loader.records.rows([record_id(1, slot) for slot in range(4)])) == 2
+
+
+async def test_files_of_a_step_are_asked_for_again_after_a_minute(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A local copy of a remote file goes when nobody asks for it."""
+    now, asked = 1_000.0, Counter[str]()
+    local_path = loader.files.local_path
+
+    async def noted(sha256: str) -> Path:
+        asked[sha256] += 1
+        return await local_path(sha256)
+
+    monkeypatch.setattr(loader.handlers, "clock", lambda: now)
+    run = await loader.sealed(1, BATCHES)
+    monkeypatch.setattr(loader.files, "local_path", noted)
+
+    counts = []
+    for step in (0.0, 60.0, 1.0):
+        now += step
+        await loader.handlers._sealed(run.request("customers", 0))
+        counts.append(asked[run.plan])
+
+    assert counts == [1, 1, 2]
 
 
 async def test_a_load_that_was_cancelled_first_stays_cancelled(loader: Loader) -> None:
@@ -330,7 +393,7 @@ async def test_closing_again_is_answered_again_and_staging_is_gone(loader: Loade
     first, again = await run.close(), await run.close()
 
     assert sent(first) == sent(again)
-    assert await loader.staging.contents(1) == []
+    assert [(await loader.staging.part(1, b, e))[0] for b, e in ((0, "customers"), (1, "jobs"))] == [[], []]
     assert [segment.entity for segment in await loader.records.segments("main")] == ["customers", "jobs"]
 
 
@@ -343,7 +406,55 @@ async def test_everything_decided_is_told_again_when_it_is_asked_for(loader: Loa
     request = OutcomesRequested(account="main", session="s1", run=2)
     told = await loader.handlers.repeat_outcomes(delivery(topics.OUTCOMES_REQUESTED, request))
 
-    assert [m.message for m in told] == [*(m.message for m in loaded), *pages]
+    [staged] = [m.message for m in told if m.topic is topics.BATCH_STAGED]
+    assert (staged.batch, staged.entities["customers"].valid) == (0, 2)
+    assert [m.message for m in told if m.topic is not topics.BATCH_STAGED] == [*(m.message for m in loaded), *pages]
+
+
+async def test_errors_of_the_validating_step_are_told_again_also_after_the_run_is_closed(loader: Loader) -> None:
+    plan, _ = await loader.plan(1)
+    problem = Problem(severity="error", code="x", message="A name is missing.", record=1, line=3, entity="customers")
+    first = await loader.stage(plan, 0, CUSTOMERS, errored={"customers": 1}, problems=[problem])
+    close = CloseRequested(account="main", session="s1", run=1, plan="", seal=None, dry_run=False)
+    await loader.handlers.close(delivery(topics.CLOSE_REQUESTED, close))
+
+    request = OutcomesRequested(account="main", session="s1", run=1, batches=[0])
+    told = await loader.handlers.repeat_outcomes(delivery(topics.OUTCOMES_REQUESTED, request))
+
+    assert sent(told) == sent(first)
+    assert [m.topic for m in told] == [topics.BATCH_STAGED, topics.PROBLEMS_FOUND]
+
+
+async def test_only_the_batches_that_are_asked_for_are_told_again(loader: Loader) -> None:
+    run = await loader.sealed(1, BATCHES)
+    for entity, batch in (("customers", 0), ("jobs", 1)):
+        await run.load(entity, batch)
+
+    request = OutcomesRequested(account="main", session="s1", run=1, batches=[1])
+    told = await loader.handlers.repeat_outcomes(delivery(topics.OUTCOMES_REQUESTED, request))
+
+    assert [(m.topic, m.message.batch) for m in told] == [(topics.BATCH_STAGED, 1), (topics.BATCH_LOADED, 1)]
+
+
+async def test_a_load_that_is_under_way_while_its_run_ends_answers_what_was_decided(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await loader.sealed(1, BATCHES)
+    part, answers = loader.staging.part, []
+
+    async def overtaken(*arguments: Any) -> Any:
+        """Another loader does the same, the run ends and is closed: the records staged are gone."""
+        monkeypatch.undo()
+        answers.append(await run.load("customers", 0))
+        await run.close()
+        return await part(*arguments)
+
+    monkeypatch.setattr(loader.staging, "part", overtaken)
+    late = await run.load("customers", 0)
+
+    assert sent(late) == sent(answers[0])
+    assert late[0].message.counts.imported == 2
+    assert len(await loader.records.rows([record_id(1, slot) for slot in range(4)])) == 2
 
 
 async def test_a_large_batch_is_read_from_the_file_that_holds_it(loader: Loader) -> None:

@@ -50,13 +50,13 @@ def test_a_wait_is_between_half_and_all_of_the_doubled_wait_and_capped(failed: i
 async def test_a_pause_lasts_as_long_as_was_asked() -> None:
     verdict = await _deliver(RetryableError("", after_seconds=90.0), RetryPolicy(), Tries(failures=2))
 
-    assert verdict == Again(90.0, Tries(failures=2, pauses=1))
+    assert verdict == Again(90.0, Tries(failures=2, pauses=1), is_pause=True)
 
 
 async def test_a_pause_is_capped() -> None:
     verdict = await _deliver(RetryableError("", after_seconds=1e9), RetryPolicy(pause_seconds_max=600.0), Tries())
 
-    assert verdict == Again(600.0, Tries(pauses=1))
+    assert verdict == Again(600.0, Tries(pauses=1), is_pause=True)
 
 
 async def test_pauses_do_not_use_up_the_attempts() -> None:

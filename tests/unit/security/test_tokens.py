@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from shared.errors import ConflictError, NotAllowedError, NotFoundError
+from shared.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
 from shared.observability.events import listen
 from shared.security.principal import Principal, Role, require
 from shared.security.tokens import TOKENS, TokenStore
@@ -160,3 +161,49 @@ def test_a_refusal_is_audited_with_who_and_what() -> None:
             {"reason": "role", "account": "main", "token_id": "t1", "has_role": "viewer", "needs_role": "owner"},
         )
     ]
+
+
+async def test_an_owner_token_given_from_outside_is_valid_and_kept_as_a_hash(
+    tokens: TokenStore, documents: SqliteDocuments
+) -> None:
+    stored = await tokens.ensure_owner("token-of-the-operator")
+
+    principal = await tokens.verify("token-of-the-operator")
+    page = await documents.find(TOKENS)
+
+    assert principal == Principal("main", Role.OWNER, stored.id, "given from outside")
+    assert [b"token-of-the-operator" in document.body for document in page.documents] == [False]
+
+
+async def test_an_owner_token_may_be_given_by_many_starts_at_once(tokens: TokenStore) -> None:
+    given = await asyncio.gather(*(tokens.ensure_owner("token-of-the-operator") for _ in range(5)))
+
+    assert len({token.id for token in given}) == 1
+    assert [token.role for token in await tokens.all_of("main")] == [Role.OWNER]
+    assert await tokens.first_start() is None
+
+
+async def test_an_owner_token_given_to_an_installation_that_has_one_is_added(tokens: TokenStore) -> None:
+    first = await tokens.first_start()
+    await tokens.ensure_owner("token-of-the-operator")
+
+    assert first is not None
+    assert await tokens.verify(first.text) is not None
+    assert await tokens.verify("token-of-the-operator") is not None
+
+
+async def test_an_owner_token_that_was_revoked_is_not_made_valid_by_the_next_start(tokens: TokenStore) -> None:
+    given = await tokens.ensure_owner("token-of-the-operator")
+    await tokens.create("main", Role.OWNER, "another")
+    await tokens.revoke("main", given.id)
+
+    again = await tokens.ensure_owner("token-of-the-operator")
+
+    assert again.revoked_at is not None
+    assert await tokens.verify("token-of-the-operator") is None
+
+
+@pytest.mark.parametrize("text", ["", "short", "fifteen-letters", "with a blank in between", "ä" * 20, "x" * 201])
+async def test_what_cannot_be_a_bearer_token_is_refused(text: str, tokens: TokenStore) -> None:
+    with pytest.raises(BadInputError, match="16 to 200"):
+        await tokens.ensure_owner(text)

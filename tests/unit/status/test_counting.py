@@ -126,6 +126,22 @@ def test_a_run_is_not_complete_while_a_reason_is_missing(missing: tuple[int, str
     assert not tally(*WHOLE_RUN).is_complete(PLANNED, [key for key in EXPLAINED if key != missing])
 
 
+@pytest.mark.parametrize("missing", [0, 1, 4, 5, 6, 7, 8, 10])
+def test_a_batch_of_which_an_outcome_is_missing_is_asked_for_again(missing: int) -> None:
+    rest = tally(*(o for i, o in enumerate(WHOLE_RUN) if i != missing))
+
+    assert rest.missing(PLANNED, EXPLAINED) == {WHOLE_RUN[missing].batch}
+
+
+def test_nothing_is_asked_for_again_where_all_is_there() -> None:
+    assert tally(*WHOLE_RUN).missing(PLANNED, EXPLAINED) == set()
+
+
+@pytest.mark.parametrize("missing", EXPLAINED)
+def test_a_batch_without_its_reasons_is_asked_for_again(missing: tuple[int, str, str]) -> None:
+    assert tally(*WHOLE_RUN).missing(PLANNED, [key for key in EXPLAINED if key != missing]) == {missing[0]}
+
+
 # ---- progress -------------------------------------------------------------------------------------------------
 
 

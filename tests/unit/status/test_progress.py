@@ -16,9 +16,17 @@ from services.status.handlers import StatusHandlers
 from services.status.progress import Progress, RunProgress
 from shared.catalog import load_catalog
 from shared.messages import topics
-from shared.messages.control import BatchLoaded, BatchStaged, EntityCounts, ReferencesSettled, RunChanged
+from shared.messages.control import (
+    BatchLoaded,
+    BatchStaged,
+    EntityCounts,
+    ReferencesSettled,
+    RunChanged,
+    SessionChanged,
+)
 from shared.messages.envelope import Delivery, Outgoing, Topic
 from shared.messages.problems import ProblemsFound
+from shared.storage.documents import SqliteDocuments
 from shared.storage.files import DirectoryFiles
 from shared.storage.outcomes import SqliteOutcomeStore
 from shared.storage.sqlite import SqliteDatabase
@@ -30,7 +38,7 @@ SECONDS = 10
 
 @dataclass
 class Status:
-    """Status over real stores."""
+    """Status over real stores. What it hears and what it shows stand in different processes, as in a cluster."""
 
     handlers: StatusHandlers
     progress: Progress
@@ -43,6 +51,7 @@ class Status:
             topics.REFERENCES_SETTLED: self.handlers.settled,
             topics.PROBLEMS_FOUND: self.handlers.problems,
             topics.RUN_CHANGED: self.handlers.run_changed,
+            topics.SESSION_CHANGED: self.handlers.session_changed,
         }[topic]
         return list(await handle(Delivery(topic, message, 0, 0, {})))
 
@@ -76,12 +85,18 @@ class Status:
 
 @pytest.fixture
 async def status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Status]:
-    monkeypatch.setattr(module, "_COLLECTED_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.005)
     database = SqliteDatabase(tmp_path / "store.db", synchronous="NORMAL")
-    store, files = SqliteOutcomeStore(database), DirectoryFiles(tmp_path / "files")
+    store, documents = SqliteOutcomeStore(database), SqliteDocuments(database)
+    files = DirectoryFiles(tmp_path / "files")
     await store.start()
-    progress = Progress(store=store, files=files, catalog=load_catalog(), clock=lambda: 1_000.0)
-    yield Status(StatusHandlers(store, progress), progress, (await files.put_bytes(PLAN.encode())).sha256)
+    await documents.start()
+
+    def another() -> Progress:
+        return Progress(store=store, documents=documents, files=files, catalog=load_catalog(), clock=lambda: 1_000.0)
+
+    consumer, progress = another(), another()
+    yield Status(StatusHandlers(store, consumer), progress, (await files.put_bytes(PLAN.encode())).sha256)
     await progress.stop()
     await database.close()
 
@@ -145,7 +160,7 @@ async def test_outcomes_that_are_missing_at_the_end_are_asked_for(status: Status
     complete = await status.changed(3, "completed", closed=True)
 
     assert [m.topic for m in before] == []
-    assert [(m.topic, m.message.run) for m in missing] == [(topics.OUTCOMES_REQUESTED, 1)]
+    assert [(m.topic, m.message.run, m.message.batches) for m in missing] == [(topics.OUTCOMES_REQUESTED, 1, [1])]
     assert complete == []
 
 
@@ -210,6 +225,58 @@ async def test_a_change_while_a_view_is_made_is_in_the_next_one(
     go_on.set()
 
     await until(events, "run.progress", imported=5)
+
+
+async def test_news_of_a_session_are_told_also_those_from_before_somebody_listened(status: Status) -> None:
+    news = SessionChanged(account="main", session="s1", version=1, state="open", files=1)
+    await status.hear(topics.SESSION_CHANGED, news)
+    events = status.progress.follow("main", "s1", None)
+
+    before = await until(events, "session.updated")
+    await status.hear(topics.SESSION_CHANGED, news.model_copy(update={"version": 2, "files": 2}))
+    after = await until(events, "session.updated", version=2)
+
+    assert (before["files"], after["files"]) == (1, 2)
+
+
+async def test_the_store_is_looked_at_only_while_somebody_listens(
+    status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    look = Progress._look
+
+    async def counted(progress: Progress, *more: Any) -> None:
+        looks.append(1)
+        await look(progress, *more)
+
+    monkeypatch.setattr(Progress, "_look", counted)
+    await status.changed(1)
+    one, other = (status.progress.follow("main", "s1", None) for _ in range(2))
+    await until(one, "run.progress")
+    await until(other, "run.progress")
+    await one.aclose()
+    seen = len(looks)
+    await status.loaded(0, imported=3)
+    await until(other, "run.progress", imported=3)
+    still = len(looks)
+    await other.aclose()
+
+    assert seen < still
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "progress of s1" and not task.cancelling()]
+
+
+async def test_a_listener_comes_back_to_what_changed_meanwhile(status: Status) -> None:
+    await status.changed(1)
+    first = status.progress.follow("main", "s1", None)
+    async with asyncio.timeout(SECONDS):
+        last = [await anext(first) for _ in range(2)][-1]
+    await first.aclose()
+    await status.loaded(0, imported=3)
+
+    async with asyncio.timeout(SECONDS):
+        event = await anext(status.progress.follow("main", "s1", last.id))
+
+    assert (event.event, json.loads(event.data)["imported"]) == ("run.progress", 3)
 
 
 async def test_another_account_hears_nothing_of_a_session(status: Status) -> None:

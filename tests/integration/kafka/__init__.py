@@ -1,0 +1,1 @@
+"""What only Kafka shows; the promises that every runtime keeps are in tests/contract/runtime."""
