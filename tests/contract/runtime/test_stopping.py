@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from shared.errors import RetryableError
 from shared.messages.envelope import Delivery, Outgoing
-from shared.runtime import EmbeddedRuntime, Route, Service
-from tests.contract.runtime.notes import NOTES, Note
+from shared.runtime import Route, Service
+from tests.contract.runtime.conftest import Start
+from tests.contract.runtime.notes import NOTES, drained, note, reader, until
 
-SECONDS = 10
+SECONDS = 20
 
 
 class LongWork:
@@ -42,52 +42,36 @@ class LongWork:
         self.stops.set()
 
     def service(self) -> Service:
-        return Service("worker", [Route(NOTES, self.handle, "worker")], stopping=self.stopping)
+        return Service("reader", [Route(NOTES, self.handle, "hub.reader")], stopping=self.stopping)
 
 
-async def test_long_work_ends_when_the_runtime_stops_and_is_done_after_the_next_start(tmp_path: Path) -> None:
+async def test_long_work_ends_when_the_runtime_stops_and_is_done_after_the_next_start(start: Start) -> None:
     stopped, later = LongWork(), LongWork()
     later.may_end.set()
-    runtime = EmbeddedRuntime(tmp_path / "log.db", topics=[NOTES])
-    runtime.add(stopped.service())
-    await runtime.start()
-    await runtime.publish([Outgoing(NOTES, Note(7, "long"), 0, "s1")])
-    async with asyncio.timeout(SECONDS):
-        await stopped.begun.wait()
+    runtime = await start(stopped.service())
+    await runtime.publish([note(7)])
+    await until(stopped.begun.is_set)
 
     async with asyncio.timeout(SECONDS):
         await runtime.stop(timeout_seconds=1_000.0)
-    again = EmbeddedRuntime(tmp_path / "log.db", topics=[NOTES])
-    again.add(later.service())
-    await again.start()
-    async with asyncio.timeout(SECONDS):
-        while not later.done:
-            await asyncio.sleep(0.005)
-    await again.stop()
+    runtime = await start(later.service())
+    await drained(runtime)
 
     assert (stopped.done, stopped.is_cancelled, later.done) == ([], False, [7])
 
 
-async def test_a_route_may_have_more_members_than_its_service(tmp_path: Path) -> None:
+async def test_a_route_may_have_more_members_than_its_service(start: Start) -> None:
     """One that is busy holds up its own partitions only."""
     working: set[int] = set()
-    both = asyncio.Event()
 
     async def together(delivery: Delivery) -> Sequence[Outgoing]:
         working.add(delivery.partition)
-        if len(working) == 2:
-            both.set()
-        await both.wait()
+        await until(lambda: len(working) >= 2)
         return []
 
-    runtime = EmbeddedRuntime(tmp_path / "log.db", topics=[NOTES])
-    runtime.add(Service("worker", [Route(NOTES, together, "worker", ordered=False, in_flight=1, members=2)]))
-    await runtime.start()
-    await runtime.publish([Outgoing(NOTES, Note(1, "first"), 0, "s1")])
-    await runtime.publish([Outgoing(NOTES, Note(2, "second"), 1, "s1")])
+    runtime = await start(reader(together, ordered=False, in_flight=1, members=2))
+    for n in (0, 1, 2, 3):
+        await runtime.publish([note(n)])
+    await drained(runtime)
 
-    async with asyncio.timeout(SECONDS):
-        await both.wait()
-    await runtime.stop()
-
-    assert working == {0, 1}
+    assert working == {0, 1, 2, 3}
