@@ -28,6 +28,8 @@ class Topic:
     consumers: tuple[str, ...]
     retention_hours: int
     public: bool = False
+    compacted: bool = False
+    """Keep the last message of each key. None needs it: state lies in stores and is never rebuilt from topics."""
     type: str = ""
     """CloudEvents type; the topic's name where not given."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
@@ -17,6 +18,10 @@ REDACTED_KEYS = frozenset(
     | {"token", "value", "values"}
 )
 REDACTED = "[redacted]"
+
+
+REPEAT_SECONDS = 10.0
+"""A library's line comes once in so long: while a broker is away its client would write five hundred each second."""
 
 
 def configure_logging(*, json_lines: bool, level: str = "info", stream: TextIO | None = None) -> None:
@@ -44,10 +49,38 @@ def configure_logging(*, json_lines: bool, level: str = "info", stream: TextIO |
     )
     handler = logging.StreamHandler(target)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
+    if number > logging.DEBUG:
+        handler.addFilter(OncePerInterval())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries tell at info what the hub tells itself in better words.
     root.setLevel(max(number, logging.WARNING))
+
+
+class OncePerInterval(logging.Filter):
+    """Lets a line of the same logger, level and wording pass once in REPEAT_SECONDS, and says how many did not."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        wording = (record.name, record.levelno, str(record.msg))
+        now = self._clock()
+        at, left_out = self._said.get(wording, (-REPEAT_SECONDS, 0))
+        if now - at < REPEAT_SECONDS:
+            self._said[wording] = (at, left_out + 1)
+            return False
+        if len(self._said) >= _WORDINGS_MAX:  # a library that puts its facts into the wording itself
+            self._said.clear()
+        self._said[wording] = (now, 0)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} (and {left_out} such lines before)", ()
+        return True
+
+
+_WORDINGS_MAX = 1_000
 
 
 class _StandardError(io.TextIOBase):

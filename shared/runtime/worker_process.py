@@ -87,7 +87,10 @@ def _receive(channel: socket.socket, size: int) -> memoryview | None:
     buffer = memoryview(bytearray(size))
     received = 0
     while received < size:
-        count = channel.recv_into(buffer[received:])
+        try:
+            count = channel.recv_into(buffer[received:])
+        except ConnectionResetError:  # the parent died with an answer unread
+            return None
         if count == 0:
             return None
         received += count

@@ -10,9 +10,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.runtime.dead_letters import DeadLetter, DeadLetterFilter, dead_letter_of
 from shared.runtime.kafka.settings import FETCH_BYTES_MAX, KafkaSettings
-from shared.runtime.kafka.topics import Topics, is_dead_letter_topic
+from shared.runtime.kafka.topics import Topics
 from shared.runtime.kafka.wire import Wire
 from shared.runtime.service import Lag
+
+OWN_GROUPS = "hub."
+"""How the names of our groups begin, behind the prefix: others on the cluster are none of our business."""
 
 _POLL_MS = 500
 
@@ -78,8 +81,7 @@ class Cluster:
         """The dead letters that match, oldest first within a topic."""
         found: list[DeadLetter] = []
         for name in sorted(await self._started_admin.list_topics()):
-            own = self._wire.own_name(name)
-            if own is None or not is_dead_letter_topic(own):
+            if not self._wire.is_own_dead_letters(name):
                 continue
             found += await self._read_letters(TopicPartition(name, 0), wanted, wanted.count_max - len(found))
             if len(found) >= wanted.count_max:
@@ -106,8 +108,8 @@ class Cluster:
 
     async def _groups(self) -> list[str]:
         """Our names of the groups that the cluster knows."""
-        names = [self._wire.own_name(group[0]) for group in await self._started_admin.list_consumer_groups()]
-        return [name for name in names if name is not None]
+        groups = [self._wire.own_name(group[0]) for group in await self._started_admin.list_consumer_groups()]
+        return [group for group in groups if group is not None and group.startswith(OWN_GROUPS)]
 
     async def _committed(self, group: str) -> dict[tuple[str, int], int]:
         """(topic, partition) -> committed offset, of our topics."""
@@ -115,7 +117,7 @@ class Cluster:
         return {
             (topic, place.partition): int(known.offset)
             for place, known in offsets.items()
-            if known.offset >= 0 and (topic := self._wire.own_name(place.topic)) is not None
+            if known.offset >= 0 and (topic := self._wire.own_name(place.topic) or "") in self._wire.topics
         }
 
     async def _partitions(self, topics: Iterable[str]) -> list[TopicPartition]:

@@ -1,10 +1,11 @@
 """One consumer group on one topic in this process: its members are FastStream batch subscribers that work in turns.
 
-A turn is what one poll gave: up to `in_flight` messages over the member's partitions. Its outputs are sent and
-confirmed, then the offsets of what is finished are committed, by partition and explicitly. A message that must wait
-parks its partition (ordered: paused and read again when it is due) or itself (unordered: those behind it go on).
+A turn is what one poll gave: up to `in_flight` messages over the member's partitions, and what waited and is due. Its
+outputs are sent and confirmed, then the offsets of what is finished are committed, by partition and explicitly. A
+message that must wait parks its partition (ordered: paused until it is handled) or itself (unordered: those behind it
+go on, up to `in_flight`); it is kept in memory and handled again when it is due.
 
-FastStream's policy is NACK_ON_ERROR: should anything here raise, nothing of the turn is acknowledged.
+FastStream's policy is NACK_ON_ERROR: should a turn raise, nothing of it is acknowledged, and the group halts.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import KafkaAckableMessage
 from faststream.message import AckStatus
 
 from shared.errors import RetryableError
-from shared.runtime.delivery import Again, Courier, Finished, Halt, Verdict
+from shared.runtime.delivery import Again, Courier, Finished, Halt, Tries, Verdict
 from shared.runtime.kafka.backlog import Backlog
 from shared.runtime.kafka.places import Place
 from shared.runtime.kafka.settings import KafkaSettings
@@ -36,8 +38,11 @@ from shared.runtime.turns import Held, Turn
 Send = Callable[[Sequence[Record]], Awaitable[None]]
 """Sends records; on return all are confirmed. RetryableError where that took too long."""
 
-LEAVE_SECONDS_MAX = 10.0
+LEAVE_SECONDS_MAX = 3.0
 """For telling the group; should the brokers be away it finds out by itself."""
+
+TAKEN_BACK_SECONDS = 1.0
+"""Until a turn whose outputs the cluster did not take is made again."""
 
 _log = structlog.get_logger("hub.runtime")
 
@@ -67,8 +72,10 @@ class Consumer:
         self.members = [Member(self, broker) for _ in range(min(member_count, self.settings.partition_count))]
 
     def stop(self) -> None:
-        """Let every member end after what it is handling."""
+        """Let every member end after what it is handling; nothing more is read meanwhile."""
         self.stopping = True
+        for member in self.members:
+            member.pause_all()
 
     def halt(self, fault: Fault) -> None:
         """Stop on a fault and leave the group, so that other processes take over; the first fault is shown."""
@@ -88,11 +95,15 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._places: dict[int, Place] = {}
         self.has_joined = False
         """Whether the group has given this member its share (which may be empty) since its start."""
+        self._polled = self._places
+        """`_places` as they were at the poll in hand."""
+        self._first = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._turns = asyncio.Lock()
+        """One turn at a time, whether a poll or a message that is due began it."""
+        self._working: asyncio.Task[None] | None = None
+        self._due_turn: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
-        self.idle = asyncio.Event()
-        """Set while no turn is in hand."""
-        self.idle.set()
         self.subscriber = broker.subscriber(
             consumer.wire_topic,
             group_id=consumer.wire.name(consumer.route.group),
@@ -100,6 +111,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             max_records=consumer.route.in_flight,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             listener=self,
+            parser=self._parse,
             decoder=_as_it_is,
             **consumer.settings.for_consumer(),
         )
@@ -116,59 +128,72 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     async def _handle(self, message: KafkaMessage) -> None:
         """What FastStream calls with each poll's messages."""
-        if self._consumer.stopping:
-            message.committed = AckStatus.ACKED  # as far as FastStream is concerned; nothing is committed
-            return
-        self.idle.clear()
-        try:
-            await self._turn(message.raw_message)
-        except Exception as error:
-            self._consumer.halt(self._consumer.courier.fault(self._consumer.service, self._route, error))
-            raise
-        finally:
-            self.idle.set()
-        message.committed = AckStatus.ACKED
+        await self._take_turn(message.raw_message, self._polled)
+        message.committed = AckStatus.ACKED  # as far as FastStream is concerned; offsets are committed by the turn
 
-    async def _turn(self, consumed: Iterable[Any]) -> None:
+    async def _take_turn(self, consumed: Iterable[Any], polled: Mapping[int, Place]) -> None:
+        """A turn as a task of its own, so that a stop can cancel it and wait for its end.
+
+        `polled`: the places as they were at the poll. A rebalance may have come since, while another turn went on; what
+        was polled before it is read again from the commit by whoever has the partition now.
+        """
+        async with self._turns:
+            if self._consumer.stopping:
+                return
+            self._working = asyncio.create_task(self._turn(consumed, polled), name=f"turn of {self._route.group}")
+            try:
+                await self._working
+            except Exception as error:
+                self._consumer.halt(self._consumer.courier.fault(self._consumer.service, self._route, error))
+                raise
+
+    async def _turn(self, consumed: Iterable[Any], polled: Mapping[int, Place]) -> None:
+        if polled is self._places:
+            self._see(consumed)
         places = dict(self._places)
         verdicts: list[tuple[int, Stored, Verdict]] = []
         turn = Turn(
             self._consumer.service,
             self._route,
             self._consumer.courier,
-            held=lambda number, stored: places[number].held.get(stored.offset),
+            held=lambda number, stored: places[number].held(stored.offset),
             settle=lambda number, stored, verdict: verdicts.append((number, stored, verdict)),
             is_stopping=lambda: self._consumer.stopping,
         )
-        await turn.handle(self._ready(consumed, places))
+        await turn.handle(self._ready(places))
+        outputs = [record for *_, verdict in verdicts if isinstance(verdict, Finished) for record in verdict.records]
         try:
-            outputs = [
-                record for *_, verdict in verdicts if isinstance(verdict, Finished) for record in verdict.records
-            ]
             await self._consumer.send(outputs)
         except RetryableError as error:
             _log.warning("turn_taken_back", topic=self._route.topic.name, group=self._route.group, reason=error.message)
-            self._rewind(places)
-            return
+            verdicts = [(number, stored, self._again(places[number], stored)) for number, stored, _ in verdicts]
         for number, stored, verdict in verdicts:
             self._settle(places[number], stored, verdict)
         await self._commit(places)
         self._arrange(places)
 
-    def _ready(self, consumed: Iterable[Any], places: dict[int, Place]) -> dict[int, list[Stored]]:
-        """The messages that may be handled now, by partition."""
-        fetched: dict[int, list[Stored]] = {}
+    def _see(self, consumed: Iterable[Any]) -> None:
+        """Take over what a poll gave, except what a rebalance has just taken away: that is somebody else's."""
         for record in consumed:
-            fetched.setdefault(record.partition, []).append(self._consumer.wire.stored(record))
-        now = time.monotonic()
+            if (place := self._places.get(record.partition)) is not None:
+                place.see([self._consumer.wire.stored(record)])
+
+    def _ready(self, places: Mapping[int, Place]) -> dict[int, list[Stored]]:
+        """Up to `in_flight` messages that may be handled now, by partition, each time beginning with another one."""
+        now, room = time.monotonic(), self._route.in_flight
+        numbers = sorted(places)
+        self._first = (self._first + 1) % max(1, len(numbers))
         ready: dict[int, list[Stored]] = {}
-        for number, messages in fetched.items():
-            # A poll may return what a rebalance has just taken away; then it is somebody else's.
-            if (place := places.get(number)) is not None and (
-                chosen := place.ready(messages, now, ordered=self._route.ordered)
-            ):
+        for number in numbers[self._first :] + numbers[: self._first]:
+            if chosen := places[number].ready(now, ordered=self._route.ordered)[:room]:
                 ready[number] = chosen
+                room -= len(chosen)
         return ready
+
+    def _again(self, place: Place, stored: Stored) -> Again:
+        """The verdict on a message whose outputs could not be sent: handled again soon, its tries as they were."""
+        held = place.held(stored.offset)
+        return Again(TAKEN_BACK_SECONDS, held.tries if held else Tries())
 
     def _settle(self, place: Place, stored: Stored, verdict: Verdict) -> None:
         match verdict:
@@ -194,57 +219,42 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             _log.warning("commit_refused", topic=self._route.topic.name, group=self._route.group, reason=str(error))
             return
         for number, offset in moved.items():
-            places[number].commit(offset)
+            places[number].committed = offset
             self._consumer.backlog.committed(self._route.group, self._route.topic.name, number, offset)
 
     # ---- waiting ----------------------------------------------------------------------------------------------
 
     def _arrange(self, places: Mapping[int, Place]) -> None:
-        """Pause what must wait, read again what was read too far, and wake up when the next message is due."""
+        """Pause what must wait, go on with what need not, and wake up when the next message is due."""
         for number, place in places.items():
-            if not self._is_mine(number, place):
+            if not self._is_mine(number, place) or self._consumer.stopping:
                 continue
-            if self._route.ordered and place.held:
-                self._seek(number, place.rewind())
-                self._pause(number)
-            elif place.held and place.width() >= self._route.in_flight:
-                self._pause(number)
-        self._wake_when_due()
-
-    def _rewind(self, places: Mapping[int, Place]) -> None:
-        """Read everything that is not finished again."""
-        for number, place in places.items():
-            if self._is_mine(number, place) and place.position >= 0:
-                self._seek(number, place.rewind())
-        self._wake_when_due()
-
-    def _wake_when_due(self) -> None:
-        """Set the timer to the first message that waits."""
+            must_pause = place.must_pause(self._route.in_flight, ordered=self._route.ordered)
+            if must_pause != place.is_paused:
+                place.is_paused = must_pause
+                (self._client.pause if must_pause else self._client.resume)(self._partition(number))
         self._stop_timer()
-        dues = [due for place in self._places.values() if (due := place.next_due()) is not None]
+        dues = [
+            due for place in self._places.values() if (due := place.next_due(ordered=self._route.ordered)) is not None
+        ]
         if dues and not self._consumer.stopping:
             wait = max(0.0, min(dues) - time.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._read_due)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._handle_due)
 
-    def _read_due(self) -> None:
-        """Read the messages whose wait is over again."""
-        if not self.idle.is_set():
-            return  # the turn in hand sets the timer again at its end
-        now = time.monotonic()
-        for number, place in self._places.items():
-            if (offset := place.ask(now)) is not None:
-                self._seek(number, offset)
-                self._resume(number)
-        self._wake_when_due()
+    def _handle_due(self) -> None:
+        """Begin a turn with what has waited; a poll's turn that comes first takes it along."""
+        self._due_turn = asyncio.create_task(self._take_due_turn(), name=f"due turn of {self._route.group}")
 
-    def _seek(self, number: int, offset: int) -> None:
-        self._client.seek(self._partition(number), offset)
+    async def _take_due_turn(self) -> None:
+        # Its error has halted the group and is shown as a fault; there is no poll to take back.
+        with contextlib.suppress(Exception):
+            await self._take_turn((), self._places)
 
-    def _pause(self, number: int) -> None:
-        self._client.pause(self._partition(number))
-
-    def _resume(self, number: int) -> None:
-        self._client.resume(self._partition(number))
+    def pause_all(self) -> None:
+        """Read no more."""
+        client = self.subscriber.consumer
+        if client is not None and (assigned := client.assignment()):
+            client.pause(*assigned)
 
     def _partition(self, number: int) -> TopicPartition:
         return TopicPartition(self._consumer.wire_topic, number)
@@ -258,10 +268,9 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """A rebalance begins: let the turn in hand end and commit, so that nobody does its work again."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._consumer.settings.revoke_wait_seconds_max):
-                await self.idle.wait()
+            await self.until_idle(self._consumer.settings.revoke_wait_seconds_max)
+        self._places = {}
         for partition in revoked:
-            self._places.pop(partition.partition, None)
             self._consumer.backlog.forget(self._route.group, self._route.topic.name, partition.partition)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
@@ -271,19 +280,28 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         for number in self._places:
             self._consumer.backlog.assign(self._route.group, self._route.topic.name, number)
 
+    async def until_idle(self, timeout_seconds: float) -> None:
+        """Return when the turn in hand is over; TimeoutError after that."""
+        async with asyncio.timeout(timeout_seconds), self._turns:
+            pass
+
     def leave_later(self) -> None:
         """Leave the group once the turn in hand is over."""
         self._leaving = asyncio.create_task(self._leave(), name=f"{self._route.group} leaves")
 
-    async def leave(self) -> None:
-        """Wake up no more, and let a leaving that has begun end. The broker's stop does the rest."""
+    async def end(self) -> None:
+        """Give up the turn in hand, if it still goes on, and wake up no more. The broker's stop leaves the group."""
         self._stop_timer()
+        tasks = [task for task in (self._working, self._due_turn) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._leaving is not None:
             await self._leaving
 
     async def _leave(self) -> None:
-        await self.idle.wait()
-        self._stop_timer()
+        async with self._turns:
+            self._stop_timer()
         with contextlib.suppress(TimeoutError, KafkaError):
             async with asyncio.timeout(LEAVE_SECONDS_MAX):
                 await self.subscriber.stop()
@@ -292,6 +310,13 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    async def _parse(self, consumed: tuple[Any, ...]) -> KafkaMessage:
+        """In place of FastStream's parsing, which decodes headers and fails on those that are no text."""
+        self._polled = self._places
+        return KafkaAckableMessage(
+            body=b"", raw_message=consumed, message_id=str(consumed[0].offset), consumer=self._client
+        )
 
 
 async def _as_it_is(message: KafkaMessage) -> KafkaMessage:

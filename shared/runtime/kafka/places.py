@@ -1,12 +1,28 @@
-"""Where a member stands in one partition: what it saw, what of it is finished, what waits."""
+"""Where a member stands in one partition: what it saw, what of it is finished, what waits.
+
+What is seen and not finished is kept here with its body, so that a message that waits is handled again from memory: the
+log is read forwards only, and a message that is deleted from its topic while it waits is handled all the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from shared.runtime.records import Stored
 from shared.runtime.turns import Held
+
+
+@dataclass(slots=True)
+class Seen:
+    """A message that is not finished; `held` says that it waits, and what was tried."""
+
+    stored: Stored
+    held: Held | None = None
+
+    def waits(self, now: float) -> bool:
+        """Whether its next try is not due yet."""
+        return self.held is not None and self.held.due > now
 
 
 @dataclass(slots=True)
@@ -17,68 +33,54 @@ class Place:
     """Behind the last message seen; -1 before the first one."""
     committed: int = -1
     """What this member has committed; -1 before its first commit."""
-    open: set[int] = field(default_factory=set)
-    """Seen and not finished, waiting ones among them."""
-    ahead: set[int] = field(default_factory=set)
-    """Finished behind an open one (unordered): not handled again when they are read again."""
-    held: dict[int, Held] = field(default_factory=dict)
-    asked: set[int] = field(default_factory=set)
-    """Waiting ones whose time has come and that are being read again."""
+    open: dict[int, Seen] = field(default_factory=dict)
+    """What was seen and is not finished, by offset, in their order."""
+    is_paused: bool = False
 
-    def ready(self, messages: Sequence[Stored], now: float, *, ordered: bool) -> list[Stored]:
-        """Which of the fetched messages may be handled now; these and those that wait are seen from here on."""
-        chosen: list[Stored] = []
+    def see(self, messages: Iterable[Stored]) -> None:
+        """Take over fetched messages, which come in their order and are never before the position."""
         for stored in messages:
-            self.asked.discard(stored.offset)
-            if stored.offset < self.committed or stored.offset in self.ahead:
-                continue
-            held = self.held.get(stored.offset)
-            waits = held is not None and held.due > now
-            if not waits:
-                chosen.append(stored)
-            self.open.add(stored.offset)
-            self.position = max(self.position, stored.offset + 1)
-            if waits and ordered:
+            if stored.offset >= self.position:
+                self.open[stored.offset] = Seen(stored)
+                self.position = stored.offset + 1
+
+    def ready(self, now: float, *, ordered: bool) -> list[Stored]:
+        """What may be handled now. On ordered routes nothing behind a message that waits."""
+        chosen: list[Stored] = []
+        for seen in self.open.values():
+            if not seen.waits(now):
+                chosen.append(seen.stored)
+            elif ordered:
                 break
         return chosen
 
+    def held(self, offset: int) -> Held | None:
+        """What was tried with an open message before."""
+        return self.open[offset].held
+
     def finish(self, offset: int) -> None:
         """A message is done with."""
-        self.open.discard(offset)
-        self.held.pop(offset, None)
-        self.ahead.add(offset)
+        del self.open[offset]
 
     def hold(self, offset: int, held: Held) -> None:
         """A message waits for its next try."""
-        self.held[offset] = held
+        self.open[offset].held = held
 
     def commit_offset(self) -> int:
         """The next offset to handle: everything before it is finished. -1 before the first message."""
-        return min(self.open, default=self.position)
+        return next(iter(self.open), self.position)
 
-    def commit(self, offset: int) -> None:
-        """Everything before this offset is committed."""
-        self.committed = offset
-        self.ahead = {ahead for ahead in self.ahead if ahead > offset}
+    def must_pause(self, in_flight: int, *, ordered: bool) -> bool:
+        """Whether nothing more may be read for now.
 
-    def width(self) -> int:
-        """How far reading is ahead of the commit."""
-        return self.position - self.commit_offset()
+        On ordered routes nothing is handled behind a message that waits; on others up to `in_flight` messages from
+        there on: so much is handled again should this process die.
+        """
+        if not self.open:
+            return False
+        return ordered or self.position - self.commit_offset() >= in_flight
 
-    def next_due(self) -> float | None:
-        """When the first message that waits is due; None where none waits."""
-        return min((held.due for offset, held in self.held.items() if offset not in self.asked), default=None)
-
-    def ask(self, now: float) -> int | None:
-        """The offset to read from to get what is due now; None where nothing is, or it was asked for already."""
-        due = {offset for offset, held in self.held.items() if held.due <= now and offset not in self.asked}
-        self.asked |= due
-        return min(due, default=None)
-
-    def rewind(self) -> int:
-        """Take back what was seen and not finished; returns the offset to read from. Tries and waits are kept."""
-        offset = self.commit_offset()
-        self.open.clear()
-        self.asked.clear()
-        self.position = offset
-        return offset
+    def next_due(self, *, ordered: bool) -> float | None:
+        """When the next message may be handled: 0 for one that need not wait; None where none is open."""
+        dues = [seen.held.due if seen.held is not None else 0.0 for seen in self.open.values()]
+        return dues[0] if dues and ordered else min(dues, default=None)

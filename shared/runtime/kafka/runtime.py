@@ -21,6 +21,7 @@ from shared.runtime.dead_letters import DeadLetter, DeadLetterFilter
 from shared.runtime.declared import DeclaredServices
 from shared.runtime.delivery import Courier, Observer, backoff_seconds
 from shared.runtime.kafka.backlog import Backlog
+from shared.runtime.kafka.client_log import ClientLog
 from shared.runtime.kafka.cluster import Cluster
 from shared.runtime.kafka.consumer import Consumer
 from shared.runtime.kafka.login import refuse_wrong_login
@@ -34,8 +35,8 @@ from shared.runtime.service import Fault, Lag, RetryPolicy, Service, not_running
 T = TypeVar("T")
 
 _START_WAITS = RetryPolicy(wait_seconds_max=5.0)
-CLOSE_SECONDS_MAX = 10.0
-"""For leaving the groups and flushing the producer at the end; a broker that is away must not hold up a stop."""
+CLOSE_SECONDS_MAX = 3.0
+"""For leaving the groups and flushing the producer, and as long for the rest: brokers that are away hold up no stop."""
 
 _log = structlog.get_logger("hub.runtime")
 
@@ -64,7 +65,10 @@ class KafkaRuntime:
         self._encoder = Encoder(self._topics, settings.partition_count, clock, new_id)
         self._courier = Courier(self._encoder, clock, self._chance, observer)
         self._services = DeclaredServices(self._topics)
+        self._clock = clock
         self._backlog = Backlog()
+        self._client_log = ClientLog(clock)
+        self._refusal: Fault | None = None
         self._open = contextlib.AsyncExitStack()
         """What `stop` closes, the last opened first: the services, then the clients."""
         self._consumers: list[Consumer] = []
@@ -83,16 +87,17 @@ class KafkaRuntime:
         fail_points.check_setting()
         try:
             self._cluster = await self._connect(self._start_prepared_cluster)
-            self._open.push_async_callback(self._cluster.stop)
-            broker = new_broker(self._settings)
+            self._open.push_async_callback(_close, self._cluster)
+            broker = new_broker(self._settings, self._client_log)
             sender = Sender(broker, self._settings, self._wire, self._backlog)
             self._join(broker, sender)
             self._open.push_async_callback(_close, broker)
             await self._connect(broker.connect)
             self._sender = sender
             await self._services.start(self._open)
-            # All at once: each waits for its first assignment.
-            await asyncio.gather(*(subscriber.start() for subscriber in broker.subscribers))
+            with _as_retryable("The groups cannot be joined"):
+                # All at once: each waits for its first assignment.
+                await asyncio.gather(*(subscriber.start() for subscriber in broker.subscribers))
         except BaseException:
             await self.stop()
             raise
@@ -106,9 +111,8 @@ class KafkaRuntime:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 for member in members:
-                    await member.idle.wait()
-        for member in members:
-            await member.leave()
+                    await member.until_idle(timeout_seconds)
+        await asyncio.gather(*(member.end() for member in members))
         try:
             await self._open.aclose()
         finally:
@@ -122,13 +126,17 @@ class KafkaRuntime:
             raise not_running()
         for topic in {record.topic for record in records}:
             await self._wait_for_room(topic)
+        seconds = self._settings.publish_wait_seconds_max
         try:
-            await sender.send(records)
-        except KafkaError as error:
+            async with asyncio.timeout(seconds):
+                await sender.send(records)
+        except TimeoutError:
             raise RetryableError(
-                f"Kafka refused the messages: {type(error).__name__}. Some of them may have been stored.",
-                next_step="Look at the cluster and our rights there, then send them again.",
-            ) from error
+                f"Kafka has not confirmed {len(records)} messages within {seconds:g} seconds; some may be stored.",
+                next_step="Look whether the brokers are up, then send them again.",
+            ) from None
+        except KafkaError as error:
+            raise self._refused(error) from error
 
     async def lag(self) -> list[Lag]:
         """See `Runtime.lag`."""
@@ -138,7 +146,8 @@ class KafkaRuntime:
 
     def faults(self) -> list[Fault]:
         """See `Runtime.faults`."""
-        return [consumer.fault for consumer in self._consumers if consumer.fault is not None]
+        stopped = [consumer.fault for consumer in self._consumers if consumer.fault is not None]
+        return stopped + self._client_log.faults() + ([self._refusal] if self._refusal else [])
 
     def has_joined(self) -> bool:
         """Whether every consumer of this process has been given its share of the partitions."""
@@ -244,6 +253,13 @@ class KafkaRuntime:
                 consumer.join(broker, max(declared.members, route.members))
                 self._consumers.append(consumer)
 
+    def _refused(self, error: KafkaError) -> RetryableError:
+        """A message that the cluster will not take. The idempotent producer may take no other one after it."""
+        step = "Look at the cluster and at our rights there, then restart this process."
+        message = f"Kafka refused the messages: {type(error).__name__}. Some of them may have been stored."
+        self._refusal = Fault("runtime", "", "", None, None, type(error).__name__, message, step, self._clock())
+        return RetryableError(message, next_step=step)
+
     @property
     def _started_cluster(self) -> Cluster:
         if self._cluster is None:
@@ -270,8 +286,8 @@ def _as_retryable(what: str) -> Iterator[None]:
         ) from error
 
 
-async def _close(broker: KafkaBroker) -> None:
-    """Leave the groups and close the producer, for a bounded time."""
+async def _close(clients: KafkaBroker | Cluster) -> None:
+    """Leave the groups and close the connections, for a bounded time."""
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(CLOSE_SECONDS_MAX):
-            await broker.stop()
+            await clients.stop()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from faststream.kafka import KafkaBroker
 
 from shared.errors import RetryableError
 from shared.runtime.delivery import backoff_seconds
 from shared.runtime.kafka.backlog import Backlog
+from shared.runtime.kafka.client_log import ClientLog
 from shared.runtime.kafka.settings import REQUEST_BYTES_MAX, KafkaSettings
 from shared.runtime.kafka.wire import Wire
 from shared.runtime.records import Record
@@ -25,7 +27,7 @@ BATCH_BYTES_MAX = 1024 * 1024
 """Of one partition in a produce request: several acknowledgements travel together, a mapped batch alone."""
 
 
-def new_broker(settings: KafkaSettings) -> KafkaBroker:
+def new_broker(settings: KafkaSettings, log: ClientLog) -> KafkaBroker:
     """FastStream's broker with an idempotent producer that asks all replicas. It waits for nobody when it stops."""
     return KafkaBroker(
         list(settings.bootstrap_servers),
@@ -40,7 +42,8 @@ def new_broker(settings: KafkaSettings) -> KafkaBroker:
         max_batch_size=BATCH_BYTES_MAX,
         max_request_size=REQUEST_BYTES_MAX,
         apply_types=False,
-        logger=None,  # one line per turn is written by ourselves
+        logger=log,
+        log_level=logging.DEBUG,
         graceful_timeout=None,  # the runtime has waited for the turns in hand before
     )
 
@@ -56,10 +59,10 @@ class Sender:
         self._chance = random.Random()
 
     async def send(self, records: Sequence[Record]) -> None:
-        """Send; on return all are confirmed by the cluster.
+        """Send; on return all are confirmed by the cluster. While it is away this waits, and the client tries again.
 
-        RetryableError after `publish_wait_seconds_max` of a cluster that does not take them: some may have been stored.
-        Other errors of the library (a refused message, missing rights) come out as they are.
+        RetryableError where the cluster answers and does not take them for `publish_wait_seconds_max`. Other errors of
+        the library (a refused message, missing rights) come out as they are. Some may have been stored then.
         """
         deadline = time.monotonic() + self._settings.publish_wait_seconds_max
         left = list(records)
@@ -80,10 +83,10 @@ class Sender:
 
     async def _send_once(self, records: Sequence[Record]) -> tuple[list[Record], KafkaError | None]:
         """(records to send again in their order, why). Raises what cannot pass."""
-        answers = await asyncio.gather(*[await self._begin(record) for record in records], return_exceptions=True)
+        sent, why = await self._begin_all(records)
+        answers = await asyncio.gather(*sent, return_exceptions=True)
         again: list[Record] = []
-        why: KafkaError | None = None
-        for record, answer in zip(records, answers, strict=True):
+        for record, answer in zip(records, answers, strict=False):
             if isinstance(answer, KafkaError) and answer.retriable:
                 again.append(record)
                 why = answer
@@ -91,7 +94,17 @@ class Sender:
                 raise answer
             else:
                 self._backlog.published(record.topic, record.partition, answer.offset, len(record.body))
-        return again, why
+        return again + list(records[len(sent) :]), why
+
+    async def _begin_all(self, records: Sequence[Record]) -> tuple[list[asyncio.Future[Any]], KafkaError | None]:
+        """Hand the records to the client in their order, up to the first that it has no room for."""
+        sent: list[asyncio.Future[Any]] = []
+        for record in records:
+            try:
+                sent.append(await self._begin(record))
+            except KafkaTimeoutError as error:  # its buffer stayed full: the broker is away
+                return sent, error
+        return sent, None
 
     async def _begin(self, record: Record) -> asyncio.Future[Any]:
         return await self._broker.publish(

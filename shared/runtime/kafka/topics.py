@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -34,6 +34,8 @@ class TopicSpec:
     name: str
     partitions: int
     retention_hours: int
+    compacted: bool = field(default=False, kw_only=True)
+    """Keep the last message of each key, too."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class TopicState(TopicSpec):
 
 def wanted_topics(registry: Iterable[Topic], groups: Iterable[tuple[str, str]], partitions: int) -> list[TopicSpec]:
     """Specs of the registry's topics and of the dead-letter topics of these (topic, group) pairs."""
-    own = [TopicSpec(topic.name, partitions, topic.retention_hours) for topic in registry]
+    own = [TopicSpec(topic.name, partitions, topic.retention_hours, compacted=topic.compacted) for topic in registry]
     letters = sorted({dead_letter_topic(topic, group) for topic, group in groups})
     return own + [TopicSpec(name, 1, dead_letters.RETENTION_HOURS) for name in letters]
 
@@ -60,11 +62,6 @@ def wanted_topics(registry: Iterable[Topic], groups: Iterable[tuple[str, str]], 
 def registered_groups(registry: Iterable[Topic]) -> list[tuple[str, str]]:
     """(topic, group) of every consumer that the registry names."""
     return [(topic.name, consumer_group(service, topic)) for topic in registry for service in topic.consumers]
-
-
-def is_dead_letter_topic(name: str) -> bool:
-    """Whether a topic keeps dead letters."""
-    return name.endswith(DEAD_LETTER_SUFFIX)
 
 
 class Topics:
@@ -122,7 +119,7 @@ class Topics:
                 next_step="Make them with `hub topics create`. Nothing was consumed or sent.",
             )
         count = self._settings.partition_count
-        narrow = [state for state in states if state.partitions < count and not is_dead_letter_topic(state.name)]
+        narrow = [state for state in states if state.partitions < count and not state.name.endswith(DEAD_LETTER_SUFFIX)]
         if narrow:
             raise ConfigurationError(
                 f"The topic {narrow[0].name} has {narrow[0].partitions} partitions, and {count} are set.",
@@ -139,7 +136,7 @@ class Topics:
             topic_configs={
                 "retention.ms": str(spec.retention_hours * _HOUR_MS),
                 "max.message.bytes": str(MESSAGE_BYTES_MAX),
-                "cleanup.policy": "delete",
+                "cleanup.policy": "compact,delete" if spec.compacted else "delete",
             },
         )
 

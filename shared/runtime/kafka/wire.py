@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from shared.messages.envelope import Topic
+from shared.messages.topics import DEAD_LETTER_SUFFIX
 from shared.runtime.records import Record, Stored
 
 _ATTRIBUTE = "ce_"
@@ -31,6 +32,11 @@ class Wire:
         """Our name of a topic or group of the cluster; None where it is not of this hub."""
         return wire_name.removeprefix(self.prefix) if wire_name.startswith(self.prefix) else None
 
+    def is_own_dead_letters(self, wire_name: str) -> bool:
+        """Whether a topic of the cluster keeps dead letters of a topic of ours."""
+        own = self.own_name(wire_name) or ""
+        return own.endswith(DEAD_LETTER_SUFFIX) and any(own.startswith(f"{topic}.") for topic in self.topics)
+
     def headers(self, record: Record) -> dict[str, str]:
         """CloudEvents attributes as `ce_*` headers, and the content type."""
         headers = {_ATTRIBUTE + name: value for name, value in record.headers.items()}
@@ -41,7 +47,7 @@ class Wire:
     def stored(self, consumed: Any) -> Stored:
         """The record of an aiokafka ConsumerRecord. Messages of other programs may lack key, body and headers."""
         headers = {
-            name.removeprefix(_ATTRIBUTE): value.decode(errors="replace")
+            name.removeprefix(_ATTRIBUTE): (value or b"").decode(errors="replace")
             for name, value in consumed.headers
             if name.startswith(_ATTRIBUTE) and name != _ATTRIBUTE + "specversion"
         }

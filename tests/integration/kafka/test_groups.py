@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from shared.messages.envelope import Delivery, Outgoing
+from shared.runtime import RetryPolicy
 from shared.runtime.kafka import KafkaRuntime, KafkaSettings
 from tests.contract.runtime.notes import ANSWERS, Collector, answer, drained, note, reader, until
 from tests.contract.runtime.runtimes import PARTITIONS
@@ -155,3 +156,26 @@ async def test_a_waiting_message_in_one_partition_holds_back_only_its_own_commit
     await drained(runtime)
 
     assert sorted(handled) == list(range(8))
+
+
+async def test_many_messages_that_wait_for_a_store_that_is_away_are_all_handled_in_the_end(new: New) -> None:
+    """Several of one partition wait with different waits, more than a turn may hold, on an unordered route."""
+    is_away = True
+    handled: list[int] = []
+
+    async def store(delivery: Delivery) -> Sequence[Outgoing]:
+        if is_away:
+            raise OSError("away")
+        handled.append(delivery.message.n)
+        return ()
+
+    patient = RetryPolicy(attempts_max=None, first_wait_seconds=0.005, wait_seconds_max=0.05)
+    runtime = new(reader(store, ordered=False, in_flight=4, retry=patient))
+    await runtime.start()
+    await runtime.publish([note(n) for n in range(COUNT)])
+    members = [member for consumer in runtime._consumers for member in consumer.members]
+    await until(lambda: any(place.is_paused for member in members for place in member._places.values()))
+    is_away = False
+    await drained(runtime)
+
+    assert sorted(handled) == list(range(COUNT))

@@ -108,3 +108,19 @@ async def test_a_message_of_another_program_without_key_and_headers_is_handled(n
     await drained(runtime)
 
     assert [(delivery.message.n, delivery.headers) for delivery in seen.deliveries] == [(8, {})]
+
+
+async def test_headers_that_are_no_text_cost_no_message(new: New) -> None:
+    seen = Collector()
+    runtime = new(reader(seen))
+    await runtime.start()
+    settings = runtime._settings
+    producer = AIOKafkaProducer(bootstrap_servers=list(settings.bootstrap_servers))
+    await producer.start()
+    for n, headers in enumerate([[], [("ce_subject", b"\xff\xfe")], []]):
+        body = msgspec.msgpack.encode(Note(n))
+        await producer.send_and_wait(f"{settings.topic_prefix}{NOTES.name}", body, partition=0, headers=headers)
+    await producer.stop()
+    await drained(runtime)
+
+    assert seen.numbers == [0, 1, 2]

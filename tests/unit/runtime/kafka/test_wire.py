@@ -38,11 +38,19 @@ def test_a_message_of_another_program_may_lack_everything() -> None:
     assert (received.key, received.headers, received.body) == ("", {}, b"")
 
 
+def test_only_dead_letters_of_own_topics_are_ours() -> None:
+    own = f"acme.{BATCH_LOADED.name}.hub.status.batch-loaded.dlq"
+
+    assert WIRE.is_own_dead_letters(own)
+    assert not WIRE.is_own_dead_letters(own.removeprefix("acme."))
+    assert not WIRE.is_own_dead_letters("acme.other.dlq")
+
+
 def test_header_bytes_that_are_no_text_do_not_stop_reading() -> None:
     consumed = _consumed({})
-    consumed.headers = [("ce_id", b"\xff")]
+    consumed.headers = [("ce_id", b"\xff"), ("ce_type", None)]
 
-    assert WIRE.stored(consumed).headers == {"id": "\ufffd"}
+    assert WIRE.stored(consumed).headers == {"id": "\ufffd", "type": ""}
 
 
 def test_names_of_other_hubs_on_the_cluster_are_not_ours() -> None:
