@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from shared.errors import ConflictError, RetryableError
 from shared.messages.envelope import Clock
+from shared.observability.events import UPKEEP_FAILED, emit
 from shared.runtime import Fault
 from shared.security.principal import DEFAULT_ACCOUNT
 from shared.storage.documents import Documents
@@ -80,9 +81,13 @@ class Heartbeat:
             waited += LOOK_SECONDS
             if waited < SEEN_SECONDS and len(self.faults()) == told:
                 continue
-            with contextlib.suppress(RetryableError, ConflictError):
-                told, waited = len(self.faults()), 0.0
+            told, waited = len(self.faults()), 0.0
+            try:
                 await self._beat()
+            except (RetryableError, ConflictError):
+                pass
+            except Exception as fault:  # told, and tried again: without a heartbeat the process looks dead
+                emit(UPKEEP_FAILED, exc_info=fault)
 
     async def _beat(self) -> None:
         now = self.clock()

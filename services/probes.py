@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import time
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +19,8 @@ from shared.runtime import Fault, Lag, Runtime
 from shared.storage.documents import Documents
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+LAG_SECONDS = 2.0
+"""How old the lag that the probes tell may be: it costs the cluster some twenty requests."""
 PATHS = frozenset({"/live", "/ready", "/metrics"})
 
 
@@ -27,6 +31,9 @@ class Probes:
     metrics: Metrics
     _runtime: Runtime | None = None
     _documents: Documents | None = None
+    _known_lag: list[Lag] = field(default_factory=list)
+    _lag_until: float = 0.0
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def begin(self, runtime: Runtime, documents: Documents) -> None:
         """The process has started."""
@@ -49,7 +56,7 @@ class Probes:
     async def _bus(self) -> None:
         if self._runtime is None:
             raise _starting()
-        await self._runtime.lag()
+        await self._lag()
 
     async def _consumers(self) -> None:
         if self._runtime is None:
@@ -62,7 +69,14 @@ class Probes:
             raise RetryableError("The consumers have no partitions yet.", next_step="Wait for the rebalance to end.")
 
     async def _lag(self) -> list[Lag]:
-        return await self._runtime.lag() if self._runtime is not None else []
+        """Asked for anew after LAG_SECONDS only, and by one caller at a time: anybody may call the probes."""
+        if self._runtime is None:
+            return []
+        async with self._asking:
+            if time.monotonic() >= self._lag_until:
+                self._known_lag = await self._runtime.lag()
+                self._lag_until = time.monotonic() + LAG_SECONDS
+            return self._known_lag
 
     def _faults(self) -> list[Fault]:
         return self._runtime.faults() if self._runtime is not None else []

@@ -6,7 +6,6 @@ Several processes do it side by side; that sends some messages twice and harms n
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from services.ingest.runs import Runs
 from services.ingest.starting import RunStarter
 from shared.errors import ConflictError, RetryableError
 from shared.messages.control import ENDED
+from shared.observability.events import UPKEEP_FAILED, emit
 from shared.runtime.outbox import Outbox
 
 SWEEP_SECONDS = 10.0
@@ -80,15 +80,21 @@ class Caretaker:
 
     async def _repair(self) -> None:
         now, before = self.runs.clock(), self._looked_at
-        page = await self.runs.documents.find(RUNS, newest_first=True, limit=_RUNS_LOOKED_AT)
         watched, self._watched = self._watched, {}
-        for run in (Run.model_validate_json(document.body) for document in page.documents):
+        for run in await self._runs_to_look_at():
             if run.freed:
                 if any(before < moment <= now for moment in self._told_again(run)):
                     await self.runs.repair(run.run)
             elif await self._is_waiting(run):
                 await self._watch(run, watched.get(run.run), now)
         self._looked_at = now
+
+    async def _runs_to_look_at(self) -> list[Run]:
+        """The newest runs, and those that hold an account however old they are."""
+        page = await self.runs.documents.find(RUNS, newest_first=True, limit=_RUNS_LOOKED_AT)
+        newest = [Run.model_validate_json(document.body) for document in page.documents]
+        known = {run.run for run in newest}
+        return newest + [await self.runs.get(run) for run in await self.runs.all_running() if run not in known]
 
     async def _is_waiting(self, run: Run) -> bool:
         """Whether the run should get on by itself: it holds the account, or has ended and was not closed."""
@@ -114,6 +120,13 @@ class Caretaker:
 
 
 async def _in_peace(work: Awaitable[object]) -> None:
-    """A busy store passes, and who was quicker did the work: the next round tries again."""
-    with contextlib.suppress(RetryableError, ConflictError):
+    """A busy store passes, and who was quicker did the work: the next round tries again.
+
+    So it does after a fault of our own, which is told: one bad document must not end the upkeep of all accounts.
+    """
+    try:
         await work
+    except (RetryableError, ConflictError):
+        pass
+    except Exception as fault:
+        emit(UPKEEP_FAILED, exc_info=fault)

@@ -116,6 +116,8 @@ class Run(BaseModel):
     state: RunState = "validating"
     step: int = 0
     sealing: bool = False
+    left_by: tuple[int, int] | None = None
+    """(step, position) of the acknowledgement that completed the last step: its repeat sends the outputs again."""
     pages_planned: bool = False
     paused: bool = False
     cancelled: bool = False

@@ -166,6 +166,17 @@ class Runs:
         """The run that holds the account."""
         return (await self._lease(account))[0].running
 
+    async def all_running(self) -> list[int]:
+        """The runs that hold an account."""
+        found: list[int] = []
+        cursor: str | None = None
+        while True:
+            page = await self.documents.find(ACCOUNTS, after=cursor)
+            leases = (AccountLease.model_validate_json(document.body) for document in page.documents)
+            found += [lease.running for lease in leases if lease.running is not None]
+            if (cursor := page.cursor) is None:
+                return found
+
     async def check_free(self, account: str) -> None:
         """ConflictError where a run holds the account."""
         _check_free((await self._lease(account))[0])
@@ -202,29 +213,38 @@ class Runs:
         return await self._acknowledged(run, 0, position, payload)
 
     async def _acknowledged(self, run: Run, step: int, position: int, payload: bytes) -> Sequence[Outgoing]:
-        if run.state in ENDED:
-            return await self._again(run)
-        await self.progress.acknowledge(run.run, step, position, payload)
+        if run.state not in ENDED:
+            await self.progress.acknowledge(run.run, step, position, payload)
         if run.paused:  # it may have been resumed before this was acknowledged: then nobody else releases the next one
             run = await self.get(run.run)
-        if step != run.step or run.sealing:
-            return await self._again(run)
+        if step != run.step or run.sealing or run.state in ENDED:
+            return await self._repeated(run, step, position)
         planned = run.planned[run.step_name]
         if not may_complete(position, run.window, planned):
             follower = released_by(position, run.window, planned)
             return [] if follower is None or run.paused else await self._release(run, [follower])
         if await self.progress.count(run.run, step) < planned:
             return []
-        return await self._step_done(run.run, step)
+        return await self._step_done(run.run, step, position)
 
-    async def _step_done(self, run_id: int, step: int) -> Sequence[Outgoing]:
+    async def _step_done(self, run_id: int, step: int, position: int) -> Sequence[Outgoing]:
         """On to the next step, once: two processes may both see that nothing is missing any more."""
 
         async def change(run: Run) -> Sequence[Outgoing] | None:
-            return None if run.step != step or run.sealing or run.state in ENDED else await self._leave_step(run)
+            if run.step != step or run.sealing or run.state in ENDED:
+                return None
+            run.left_by = (step, position)
+            return await self._leave_step(run)
 
-        messages = await self._change(run_id, change, publish=False)
-        return messages or await self._again(await self.get(run_id))
+        sent = await self._change(run_id, change, publish=False)
+        return sent or await self._repeated(await self.get(run_id), step, position)
+
+    async def _repeated(self, run: Run, step: int, position: int) -> Sequence[Outgoing]:
+        """The answer to a late acknowledgement: only that which made the run move on sends again what followed.
+
+        Were every one answered with a whole window, each of those would come twice in the next step, and so on.
+        """
+        return await self._again(run) if (step, position) == run.left_by else []
 
     async def _leave_step(self, run: Run) -> Sequence[Outgoing]:
         if run.step == 0:

@@ -6,6 +6,7 @@ from services.loader.api import make_router
 from services.loader.destination_hub import HubDestination
 from services.loader.handlers import PAGE_RECORDS, LoaderHandlers
 from shared.catalog import Catalog
+from shared.connectors.destination import Destination
 from shared.messages.envelope import Clock
 from shared.messages.topics import (
     BATCH_MAPPED,
@@ -36,12 +37,13 @@ def make_loader(
     clock: Clock,
     catalog: Catalog,
     page_records: int = PAGE_RECORDS,
+    destination: Destination | None = None,
 ) -> Service:
-    """Loader over its stores."""
+    """Loader over its stores. Records go to the hub's own store where no other `destination` is given."""
     handlers = LoaderHandlers(
         staging=staging,
         records=records,
-        destination=HubDestination(records),
+        destination=destination or HubDestination(records),
         files=files,
         workers=workers,
         clock=clock,

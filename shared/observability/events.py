@@ -68,6 +68,9 @@ def emit(event: Event, *, exc_info: BaseException | None = None, **facts: Any) -
 REQUEST_REFUSED = register("request_refused", "info", "An HTTP call was answered with a 4xx problem.")
 REQUEST_FAILED = register("request_failed", "error", "An HTTP call failed on a fault of the hub; see its reference.")
 REQUEST_DEFERRED = register("request_deferred", "warning", "An HTTP call was answered with 429 or 503: try later.")
+UPKEEP_FAILED = register(
+    "upkeep_failed", "error", "A round of upkeep failed on a fault of the hub; the next tries again."
+)
 LANDING_FAILED = register("landing_failed", "error", "A file could not be read because of a fault of the hub.")
 ACCESS_REFUSED = register("access_refused", "warning", "A caller without valid token, or whose role may not do this.")
 ACCOUNT_CREATED = register("account_created", "info", "An account was made at first start.")

@@ -92,7 +92,7 @@ async def test_a_late_end_of_a_step_does_not_end_the_next_one(
     late = await one.answer(waiting[1])
 
     assert (await one.state()).state == "completed"
-    assert described(late) == [("close",)]
+    assert described(late) == []
 
 
 @pytest.mark.parametrize("action", ["resume", "cancel"])
@@ -189,3 +189,16 @@ async def test_answers_handled_by_two_processes_at_once_end_like_those_of_one(tm
         assert (run.state, run.freed, run.failed_batches) == ("completed", True, [])
         assert await one.runs.running("main") is None
         assert {key for key in one.decided if key[0] == 1} == {(1, position) for position in range(7)}
+
+
+async def test_of_late_repeats_only_the_one_that_ended_the_step_sends_what_followed(
+    pair: tuple[Machine, Machine],
+) -> None:
+    one, _ = pair
+    waiting = await reach(one, "customers")
+    for message in waiting:
+        await one.answer(message)
+
+    late = [described(await one.answer(message)) for message in waiting]
+
+    assert late == [[], [("load", "jobs", 2)]]
