@@ -17,7 +17,7 @@ LINES_MAX = 500
 """Trouble sits in the largest files: what grows above this is cut into modules named after what they decide."""
 
 SLEEPS = {
-    "tests/support/drive.py": "waits as long as the Retry-After of a 429 asks, like any client",
+    "tests/faults/cluster_walk.py": "watches for processes that die as long as an import goes on",
     "tests/support/tcp_proxy.py": "a slow connection holds what passes",
     "tests/unit/runtime/work.py": "a call that never ends by itself, for tests that kill its worker",
 }

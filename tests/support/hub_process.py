@@ -1,16 +1,13 @@
 """A hub in a process of its own that drives sessions to their end and writes what they left; made to be killed.
 
-Started again on the same data it goes on where it was. Each is the leader of a process group of its own, forked from a
-process that has only imported the hub (no thread, no open file): that saves a second of imports each time.
+Started again on the same data it goes on where it was. Each is the leader of a process group of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-import multiprocessing
 import os
 import shutil
 import signal
@@ -26,13 +23,11 @@ import structlog
 from services.app import DataDirectory, embedded_hub
 from shared.runtime.fail_points import LOG_VARIABLE, WHICH_VARIABLE
 from tests.support.drive import Driver, client_of
-from tests.support.oracle import dump
+from tests.support.forking import CONTEXT, kill_group
+from tests.support.oracle import dump, stored_rows
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 180
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["__main__", "tests.support.hub_process"])
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class HubProcess:
         """The process, begun; it is the leader of a group of its own."""
         environment = {WHICH_VARIABLE: fail_point, LOG_VARIABLE: str(self.log)} if fail_point else {}
         arguments = (self.data, self.work, self._dump, self._errors, environment, until_ready)
-        process = _CONTEXT.Process(target=_serve, args=arguments)
+        process = CONTEXT.Process(target=_serve, args=arguments)
         process.start()
         return process
 
@@ -126,14 +121,6 @@ class HubProcess:
         return self.data.with_suffix(".err")
 
 
-def kill_group(process: BaseProcess) -> None:
-    """SIGKILL to a process of this module and its group; harmless where they are gone. It has ended on return."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid or 0, signal.SIGKILL)
-    process.kill()  # one that was not yet the leader of its group
-    process.join()
-
-
 def workers_left(group: int, seconds: float = 5.0) -> list[int]:
     """Processes of a group that are still there after a grace of some seconds (they end when their socket closes)."""
     deadline = time.monotonic() + seconds
@@ -177,7 +164,7 @@ async def work(data: Path, what: Import, target: Path | None, *, until_ready: bo
         runs.append(await driver.drive(last, its_paths, what.kind))
         if target is not None:
             partial = target.with_suffix(".partial")
-            partial.write_text(json.dumps(await dump(driver, data, runs)))
+            partial.write_text(json.dumps(await dump(driver, stored_rows(data / "store.db"), runs)))
             partial.replace(target)
 
 

@@ -23,8 +23,8 @@ NOT_COMPARED = frozenset({"session", "seconds", "errors_file", "report_file"})
 DIFFERENCES_SHOWN = 20
 
 
-async def dump(driver: Driver, data: Path, runs: Sequence[tuple[str, int, Json]]) -> Json:
-    """Everything an import of these (session, run, report) left: reports, error files, records, stored rows."""
+async def dump(driver: Driver, stored: Sequence[Sequence[Any]], runs: Sequence[tuple[str, int, Json]]) -> Json:
+    """Everything an import of these (session, run, report) left: reports, error files, records, rows of the store."""
     content = {
         "reports": [{key: value for key, value in report.items() if key not in NOT_COMPARED} for *_, report in runs],
         "errors": [
@@ -35,7 +35,7 @@ async def dump(driver: Driver, data: Path, runs: Sequence[tuple[str, int, Json]]
             entity.name: [json.loads(line) for line in (await driver.text(f"/exports/{entity.name}")).splitlines()]
             for entity in load_catalog().in_load_order()
         },
-        "stored": stored_rows(data / "store.db"),
+        "stored": stored,
     }
     plain: Json = json.loads(json.dumps(content))
     return plain
@@ -48,6 +48,26 @@ def stored_rows(store: Path) -> list[list[Any]]:
             "SELECT id, line, open, user_revision, system_revision, links, body FROM records ORDER BY id"
         ).fetchall()
     return [[*row[:5], json.loads(row[5]) if row[5] else None, json.loads(row[6])] for row in rows]
+
+
+def mongo_rows(url: str) -> list[list[Any]]:
+    """The same rows as they are kept in a MongoDB database."""
+    from pymongo import MongoClient
+
+    with MongoClient[Json](url) as client:
+        found = sorted(client.get_default_database()["records"].find(), key=lambda one: int(one["_id"]))
+    return [
+        [
+            one["_id"],
+            one["line"],
+            one.get("open", 0),
+            one["user_revision"],
+            one["system_revision"],
+            json.loads(one["links"]) if "links" in one else None,
+            json.loads(one["body"]),
+        ]
+        for one in found
+    ]
 
 
 def differences(expected: Any, found: Any) -> list[str]:

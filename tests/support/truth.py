@@ -24,15 +24,21 @@ def compare(
     truth: a `truth.json` of `examples/`. exported: entity type -> records as `hub export ENTITY --format jsonl` gives
     them. report: what `hub import --json` printed. problems: rows of the error file, where they are compared too.
     """
+    differences = compare_records(truth, exported)
+    if problems is not None:
+        differences += compare_problems(truth, problems)
+    return differences + compare_report(truth, report)
+
+
+def compare_records(truth: Record, exported: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Differences in which records there are, in their values and in their links."""
     stored, differences = _pair_up(truth["records"], exported)
     parents = _Parents(truth["records"], stored)
     for i, expected in enumerate(truth["records"]):
         if expected["outcome"] == "imported" and i in stored:
             differences += _values(expected, stored[i])
             differences += _links(expected, stored[i], parents)
-    if problems is not None:
-        differences += compare_problems(truth, problems)
-    return differences + compare_report(truth, report)
+    return differences
 
 
 def compare_problems(truth: Record, problems: Sequence[Record]) -> list[str]:

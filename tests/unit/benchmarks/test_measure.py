@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import measure as measuring
-from benchmarks.measure import NOT_LINUX, measure
+from benchmarks.measure import NOT_LINUX, measure, process_tree
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
@@ -80,3 +81,18 @@ def test_without_proc_only_the_sum_is_known_and_said(monkeypatch: pytest.MonkeyP
     assert result.peak_mib is None
     assert result.cpu_seconds >= 0.2
     assert result.note == NOT_LINUX
+
+
+@linux
+def test_a_living_process_is_told_with_its_descendants() -> None:
+    command = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+    with subprocess.Popen([sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # its child runs
+
+        tree = process_tree(process.pid)
+
+        process.communicate(b"\n")
+    assert tree[0].pid == process.pid
+    assert "input()" in tree[1].command
+    assert all(use.peak_mib > 1 for use in tree)

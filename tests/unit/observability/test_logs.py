@@ -6,12 +6,13 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import structlog
 
 from shared.observability.events import REQUEST_FAILED, REQUEST_REFUSED, emit, listen, register
-from shared.observability.logs import configure_logging
+from shared.observability.logs import OncePerInterval, configure_logging
 
 
 @pytest.fixture
@@ -64,6 +65,20 @@ def test_lines_of_libraries_come_out_in_the_same_form(stream: io.StringIO) -> No
     logging.getLogger("some.library").warning("disk nearly %s", "full")
 
     assert json.loads(stream.getvalue())["event"] == "disk nearly full"
+
+
+def test_a_library_that_repeats_itself_is_heard_once_in_ten_seconds() -> None:
+    now = 100.0
+    once = OncePerInterval(lambda: now)
+    line = partial(logging.LogRecord, "client", logging.ERROR, "", 0)
+
+    heard = [once.filter(line("no connection to %s", (node,), None)) for node in ("a", "a", "b")]
+    other = once.filter(line("no metadata", (), None))
+    now += 10.0
+    later = line("no connection to %s", ("c",), None)
+
+    assert (heard, other, once.filter(later)) == ([True, False, False], True, True)
+    assert later.getMessage() == "no connection to c (and 2 such lines before)"
 
 
 def test_events_below_the_level_are_not_written_but_counted(stream: io.StringIO) -> None:
