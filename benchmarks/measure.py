@@ -151,6 +151,23 @@ class _Sampler:
         return tuple(self._found.values())
 
 
+def process_tree(root: int) -> list[ProcessUse]:
+    """What a living process and its descendants have used so far, each after its parent. Empty where there is no /proc.
+
+    Of descendants that have ended nothing is known.
+    """
+    children: dict[int, list[int]] = {}
+    for entry in PROC.iterdir() if PROC.exists() else ():
+        if entry.name.isdecimal() and (stat := _read_stat(int(entry.name))) is not None:
+            children.setdefault(int(stat[1]), []).append(int(entry.name))
+    tree, uses = [root], []
+    for pid in tree:  # grows while it is walked
+        if (use := _read_use(pid)) is not None:
+            uses.append(use)
+        tree += children.get(pid, [])
+    return uses
+
+
 def _session_members(session: int) -> list[int]:
     """Living processes of a session: a child stays in it even when its parent has ended."""
     members = []
@@ -163,7 +180,7 @@ def _session_members(session: int) -> list[int]:
 
 
 def _read_stat(pid: int) -> list[str] | None:
-    """Fields of /proc/PID/stat from the state on: [0] state, [3] session, [11] user ticks, [12] system ticks."""
+    """Fields of /proc/PID/stat from the state on: [0] state, [1] parent, [3] session, [11] and [12] ticks."""
     try:
         text = PROC.joinpath(str(pid), "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
