@@ -28,7 +28,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks.broker import kafka_broker
-from benchmarks.cluster import Cluster, cluster, sqlite_places
+from benchmarks.cluster import Cluster, cluster, end_in_order_when_told, sqlite_places
 from benchmarks.measure import measure
 from shared.messages.topics import BATCH_LOADED, LOAD_REQUESTED
 
@@ -124,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--at-once", type=int, default=1, help="batches that it takes at the same time from a loader")
     parser.add_argument("--kafka", metavar="HOST:PORT", help="a broker that runs already")
     options = parser.parse_args(arguments)
+    end_in_order_when_told()
     found: dict[int, Loading] = {}
     with tempfile.TemporaryDirectory() as scratch, kafka_broker(Path(scratch) / "kafka", options.kafka) as broker:
         for loaders in options.loaders:

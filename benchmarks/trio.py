@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.broker import Broker, kafka_broker
+from benchmarks.cluster import end_in_order_when_told
 from benchmarks.measure import Measurement, measure
 from benchmarks.trio_cluster import ClusterImport, Layout, run_cluster
 from benchmarks.trio_data import Trio, scaled
@@ -182,6 +183,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
+    end_in_order_when_told()
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         directory = options.keep or scratch / "files"

@@ -134,6 +134,8 @@ def label_values(version: str) -> dict[str, frozenset[str]]:
 
 
 def _branches(error: type[HubError]) -> Iterator[type[HubError]]:
+    """The errors of `shared.errors`; what a client adds for itself never reaches a metric."""
     yield error
     for branch in error.__subclasses__():
-        yield from _branches(branch)
+        if branch.__module__ == HubError.__module__:
+            yield from _branches(branch)
