@@ -31,7 +31,7 @@ class _Trouble:
 
 
 class ClientLog:
-    """A logger as FastStream takes it. Lines below warnings are left out: a turn is logged by ourselves."""
+    """A logger as FastStream takes it. Lines that tell of no error are left out: a turn is logged by ourselves."""
 
     def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -41,8 +41,8 @@ class ClientLog:
 
     def log(self, level: int, msg: Any, /, *, exc_info: Any = None, extra: Any = None) -> None:
         """One line. An error of the client is remembered by its group."""
-        if level < logging.WARNING:
-            return
+        if level < logging.WARNING or (level < logging.ERROR and exc_info is None):
+            return  # that topics must exist is checked and told at the start
         topic, group = (str((extra or {}).get(name, "")) for name in ("topic", "group_id"))
         if isinstance(exc_info, KafkaError):
             self._note(group, topic, exc_info)

@@ -47,7 +47,7 @@ def _open_kafka(place: str, topics: Sequence[Topic], clock: Clock) -> Runtime:
 
 
 def kafka_settings(bootstrap: str, prefix: str, **others: Any) -> KafkaSettings:
-    """Settings for tests: a dead member is noticed after a second and a half, topics are made at the start."""
+    """Settings for tests: a dead member is noticed after three seconds, topics are made at the start."""
     return KafkaSettings(
         bootstrap_servers=(bootstrap,),
         topic_prefix=prefix,
@@ -55,7 +55,7 @@ def kafka_settings(bootstrap: str, prefix: str, **others: Any) -> KafkaSettings:
             "partition_count": PARTITIONS,
             "backlog_bytes_max": BACKLOG_BYTES_MAX,
             "create_missing_topics": True,
-            "session_timeout_ms": 1_500,
+            "session_timeout_ms": 3_000,
             "batch_timeout_ms": 5,
             **others,
         },

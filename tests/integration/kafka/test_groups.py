@@ -178,4 +178,4 @@ async def test_many_messages_that_wait_for_a_store_that_is_away_are_all_handled_
     is_away = False
     await drained(runtime)
 
-    assert sorted(handled) == list(range(COUNT))
+    assert set(handled) == set(range(COUNT))
