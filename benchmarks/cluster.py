@@ -19,6 +19,9 @@ from benchmarks.measure import ProcessUse, process_tree
 HUB = (sys.executable, "-m", "services.cli.main")
 STOP_SECONDS_MAX = 40.0
 
+UPLOAD_BYTES_MAX = 2 * 1024**3
+"""The files of the trio are uploaded; the largest has some 150 MB."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -140,6 +143,7 @@ def cluster(folder: Path, bootstrap: str, *, store: str, files: str, **settings:
         "HUB_OWNER_TOKEN": token,
         "HUB_TOPIC_PREFIX": f"bench-{secrets.token_hex(4)}.",
         "HUB_LOG_LEVEL": "warning",
+        "HUB_UPLOAD_BYTES_MAX": str(UPLOAD_BYTES_MAX),
     }
     made = Cluster(folder, {**kept, **own, **settings}, token)
     subprocess.run([*HUB, "topics", "create"], env=dict(made.environment), check=True, stdout=subprocess.DEVNULL)
