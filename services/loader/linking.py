@@ -6,58 +6,23 @@ namesakes: what the evidence does not decide stays open with its candidates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.loader.name_errors import misplaced_spaces, other_orders
-from services.loader.sealed_index import ParentIndex
-from shared.catalog.identity import LinkKind, core_name, hash_texts, near_hashes, salt_of
+from services.loader.link_methods import BY_NAME, CONFIDENCE, METHODS, WITH_EVIDENCE, Method
+from services.loader.name_parts import Sought
+from services.loader.name_search import CANDIDATES_MAX, HOLDERS_MAX, Similar, search
+from services.loader.name_words import alike
+from services.loader.sealed_index import ParentIndex, distinct_pairs
 from shared.messages.batches import ReferenceColumn
 
-Method = Literal[
-    "source_id",
-    "number",
-    "name",
-    "email",
-    "phone",
-    "row",
-    "name_with_evidence",
-    "similar_name",
-    "similar_name_with_evidence",
-    "name_in_text",
-    "name_in_text_with_evidence",
-]
 Status = Literal["linked", "no_parent", "ambiguous", "unresolved"]
-
-_Stages = tuple[tuple[Method, "Callable[[str, str], U64]"], ...]
-
-METHODS: tuple[Method, ...] = get_args(Method)
-"""The first six stand where `ReferenceColumn.by` has them."""
-BY_NAME = METHODS.index("name")
-CONFIDENCE: dict[str, float] = {
-    "source_id": 1.0,
-    "row": 1.0,
-    "number": 0.99,
-    "name_with_evidence": 0.98,
-    "email": 0.95,
-    "similar_name_with_evidence": 0.93,
-    "name_in_text_with_evidence": 0.93,
-    "name": 0.9,
-    "phone": 0.85,
-    "similar_name": 0.8,
-    "name_in_text": 0.8,
-}
-
-# One letter off in a short name is another name (Lee and Les); in a longer one it is a slip of the hand.
-_SIMILAR_LETTERS_MIN = 6
-CANDIDATES_MAX = 20
 
 
 class Link(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -75,6 +40,7 @@ class Link(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: int = 0
     normalised: str = ""
     evidence: list[int] = []
+    street: int = 0
 
 
 U64 = NDArray[np.uint64]
@@ -115,9 +81,9 @@ def resolve(column: ReferenceColumn, index: ParentIndex) -> Resolved:
         answers.open = {i: ("unresolved", []) for i in range(count)}
         return answers
     by = np.frombuffer(column.by, "<u1")
-    exact = _Pairs(index, np.where(by == BY_NAME, np.uint64(0), np.frombuffer(column.exact, "<u8")))
-    names = _Pairs(index, np.frombuffer(column.names, "<u8"))
-    evidence = _evidence(index, column.evidence)
+    exact = _Named(index, np.where(by == BY_NAME, np.uint64(0), np.frombuffer(column.exact, "<u8")))
+    names = _Named(index, np.frombuffer(column.names, "<u8"))
+    evidence = _Evidence(index, column)
     is_plain = exact.counts == 1
     answers.ids[is_plain] = exact.first(is_plain)
     answers.methods[is_plain] = by[is_plain]
@@ -126,19 +92,16 @@ def resolve(column: ReferenceColumn, index: ParentIndex) -> Resolved:
     candidates[one_name] = names.first(one_name)
     supported = np.zeros(count, np.bool_)
     supported[evidence.owners[evidence.ids == candidates[evidence.owners]]] = True
+    by_name_alone = one_name & (evidence.counts == 0)
     for wanted, method in (
         (one_name & supported, "name_with_evidence"),
-        (one_name & (evidence.counts == 0), "name"),
+        (by_name_alone & ~evidence.has_unknown_contact, "name"),
+        (by_name_alone & evidence.has_unknown_contact, "name_despite_contacts"),
     ):
         answers.ids[wanted] = candidates[wanted]
         answers.methods[wanted] = METHODS.index(method)
     rest = np.flatnonzero(answers.ids == 0)
-    nameless = rest[(by[rest] == BY_NAME) & (names.counts[rest] == 0)].tolist()
-    similar = _similar(column, nameless, index, _SIMILAR_STAGES)
-    # Five times as dear as the other stages, and worth it only where an e-mail, a phone or a street may confirm it.
-    supported_only = [i for i in nameless if i not in similar and evidence.counts[i]]
-    similar |= _similar(column, supported_only, index, _REORDERED_STAGES)
-    found = _Found(exact, names, evidence, similar)
+    found = _search(column, index, _Found(exact, names, evidence), rest)
     for i in rest.tolist():
         _settle(answers, i, _resolve_one(i, int(by[i]), found))
     return answers
@@ -155,19 +118,9 @@ def _settle(answers: Resolved, i: int, answer: _Answer) -> None:
 class _Pairs:
     """Records found per entry, as pairs sorted by entry."""
 
-    def __init__(self, index: ParentIndex, hashes: U64, entries: NDArray[np.int64] | None = None) -> None:
-        """One hash per entry; with `entries` any number of hashes, each of the entry it names, entries ascending."""
-        owners, ids = index.pairs(hashes)
-        size = len(hashes)
-        if entries is not None:
-            owners, ids = _distinct(entries[owners], ids)
-            size = int(entries[-1]) + 1 if len(entries) else 0
+    def __init__(self, owners: NDArray[np.int64], ids: U64, size: int) -> None:
         self.owners, self.ids = owners, ids
-        self.pad(size)
-
-    def pad(self, size: int) -> None:
-        """Counts for `size` entries: the last ones may have nothing."""
-        self.counts = np.bincount(self.owners, minlength=size)
+        self.counts = np.bincount(owners, minlength=size)
         self._starts = np.cumsum(self.counts) - self.counts
 
     def first(self, wanted: NDArray[np.bool_]) -> U64:
@@ -182,30 +135,51 @@ class _Pairs:
         return found
 
 
-def _distinct(owners: NDArray[np.int64], ids: U64) -> tuple[NDArray[np.int64], U64]:
-    order = np.lexsort((ids, owners))
-    owners, ids = owners[order], ids[order]
-    keep = np.ones(len(owners), np.bool_)
-    keep[1:] = (owners[1:] != owners[:-1]) | (ids[1:] != ids[:-1])
-    return owners[keep], ids[keep]
+class _Named(_Pairs):
+    """The records that have the hash of each entry; the first ones only where very many have it."""
+
+    def __init__(self, index: ParentIndex, hashes: U64) -> None:
+        self._index, self._hashes = index, hashes
+        owners, ids, self._crowded = index.holders(hashes, HOLDERS_MAX, CANDIDATES_MAX)
+        super().__init__(owners, ids, len(hashes))
+
+    def among(self, entry: int, told: Iterable[int]) -> list[int]:
+        """The same with those of `told` that are not listed because very many have the hash."""
+        found = self.of(entry)
+        if not self._crowded[entry]:
+            return found
+        more = np.array(sorted(told), np.uint64)
+        held = self._index.holds(np.full(len(more), self._hashes[entry]), more)
+        return sorted({*found, *more[held].tolist()})
 
 
-def _evidence(index: ParentIndex, evidence: Sequence[Sequence[int]]) -> _Pairs:
-    """Entry -> records that any of its further facts points to."""
-    sizes = np.fromiter(map(len, evidence), np.int64, len(evidence))
-    hashes = np.fromiter(chain.from_iterable(evidence), np.uint64, int(sizes.sum()))
-    pairs = _Pairs(index, hashes, np.repeat(np.arange(len(sizes)), sizes))
-    pairs.pad(len(sizes))
-    return pairs
+class _Evidence(_Pairs):
+    """The records that any further fact of an entry points to. What very many share points to nobody."""
+
+    def __init__(self, index: ParentIndex, column: ReferenceColumn) -> None:
+        count = len(column.evidence)
+        sizes = np.fromiter(map(len, column.evidence), np.int64, count)
+        hashes = np.fromiter(chain.from_iterable(column.evidence), np.uint64, int(sizes.sum()))
+        entries = np.repeat(np.arange(count), sizes)
+        holders = index.holders(hashes, HOLDERS_MAX, 0)
+        few = ~holders.crowded[holders.owners]
+        super().__init__(*distinct_pairs(entries[holders.owners[few]], holders.ids[few]), count)
+        # An e-mail or a phone is two facts, alone and beside the name; a street or an id is one.
+        streets = np.frombuffer(column.streets, "<u8") != 0 if column.streets else np.zeros(count, np.bool_)
+        crowded = np.bincount(entries[holders.crowded], minlength=count)
+        self.has_unknown_contact = (self.counts == 0) & ((sizes - streets) // 2 > crowded)
+        """The entry tells an e-mail or a phone, and it is nobody's."""
 
 
 @dataclass(frozen=True)
 class _Found:
-    exact: _Pairs
-    names: _Pairs
-    evidence: _Pairs
-    similar: dict[int, tuple[Method, list[int]]]
+    exact: _Named
+    names: _Named
+    evidence: _Evidence
+    similar: Mapping[int, Similar] = field(default_factory=dict)
     """Entry -> records that nearly go by the name, and how nearly."""
+    streets: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """Entry -> records at the street; of those entries only that are not plain."""
 
 
 class _Linked(NamedTuple):
@@ -221,42 +195,84 @@ class _Open(NamedTuple):
 _Answer = _Linked | _Open
 
 
+def _search(column: ReferenceColumn, index: ParentIndex, found: _Found, entries: NDArray[np.int64]) -> _Found:
+    """Adds to what was found who is called nearly so, and who lives at the street, for entries that are not plain."""
+    streets = _at_streets(column, index, entries)
+    sought = {i: _sought(column, i, found.evidence, streets) for i in entries.tolist() if column.normalised[i]}
+    nameless = [one for i, one in sought.items() if column.by[i] == BY_NAME and not found.names.counts[i]]
+    similar = search(nameless, index)
+    for i, one in sought.items():
+        if found.exact.counts[i] or found.names.counts[i]:
+            continue
+        # A last name and a street are not enough: families live there.
+        is_told = found.evidence.counts[i] or " " in one.normalised
+        known = similar.get(i) or Similar("similar_name", [])
+        if is_told and not any(id_ in known.ids for id_ in one.told) and (like := alike(one, index)):
+            others = [id_ for id_ in known.others if id_ not in like]
+            similar[i] = Similar("similar_name", sorted({*known.ids, *like}), others=others)
+    return replace(found, similar=similar, streets=streets)
+
+
+def _sought(column: ReferenceColumn, i: int, evidence: _Evidence, streets: Mapping[int, frozenset[int]]) -> Sought:
+    return Sought(
+        entry=i,
+        parent=column.parent,
+        text=column.texts[i] if column.by[i] == BY_NAME else column.normalised[i],
+        normalised=column.normalised[i],
+        has_unknown_contact=bool(evidence.has_unknown_contact[i]),
+        told=evidence.of(i) or sorted(streets.get(i, ())),
+    )
+
+
+def _at_streets(column: ReferenceColumn, index: ParentIndex, entries: NDArray[np.int64]) -> dict[int, frozenset[int]]:
+    if not column.streets or not len(entries):
+        return {}
+    holders = index.holders(np.frombuffer(column.streets, "<u8")[entries], HOLDERS_MAX, 0)
+    few = ~holders.crowded[holders.owners]
+    found: dict[int, set[int]] = {}
+    for i, id_ in zip(entries[holders.owners[few]].tolist(), holders.ids[few].tolist(), strict=True):
+        found.setdefault(i, set()).add(id_)
+    return {i: frozenset(ids) for i, ids in found.items()}
+
+
+def _street(column: ReferenceColumn, i: int) -> int:
+    return int.from_bytes(column.streets[8 * i : 8 * i + 8], "little")
+
+
 def _resolve_one(i: int, by: int, found: _Found) -> _Answer:
     evidence = frozenset(found.evidence.of(i))
-    names = found.names.of(i)
+    street = found.streets.get(i, frozenset())
+    names = found.names.among(i, evidence or street)
+    similar = found.similar.get(i)
     if by != BY_NAME:
-        if ids := found.exact.of(i):
+        if ids := found.exact.among(i, evidence):
             return _among(ids, evidence, METHODS[by])
         # An id that is nowhere: a name alone could mean another one of that name, so only evidence may decide.
-        confirmed = [id_ for id_ in names if id_ in evidence]
+        method: Method = "name" if names or similar is None else similar.method
+        called = names or (similar.ids if similar else [])
+        confirmed = [id_ for id_ in called if id_ in evidence]
         if len(confirmed) == 1:
-            return _Linked(confirmed[0], "name_with_evidence")
+            return _Linked(confirmed[0], WITH_EVIDENCE[method])
         return _Open("no_parent", confirmed)
     if names:
-        return _by_name(names, evidence, "name")
-    if i in found.similar:
-        method, ids = found.similar[i]
-        return _by_name(ids, evidence, method)
+        return _by_name(Similar("name", names, names[0] if len(names) == 1 else None), evidence, street)
+    if similar is not None:
+        return _by_name(similar, evidence, street)
     # Nobody goes by the name. Somebody with that e-mail or phone is a candidate, no more: households share them.
     return _Open("ambiguous" if evidence else "no_parent", sorted(evidence))
 
 
-def _by_name(ids: Sequence[int], evidence: frozenset[int], method: Method) -> _Answer:
+def _by_name(called: Similar, evidence: frozenset[int], street: frozenset[int]) -> _Answer:
     """Among records that go by the name (exactly, nearly, or inside a longer text)."""
-    confirmed = [id_ for id_ in ids if id_ in evidence]
+    # An e-mail or a phone that is known outweighs a street, where there may be work for somebody else.
+    confirmed = [id_ for id_ in called.ids if id_ in (evidence or street)]
     if len(confirmed) == 1:
-        return _Linked(confirmed[0], _WITH_EVIDENCE[method])
-    if len(ids) == 1 and not evidence:
-        return _Linked(ids[0], method)
+        return _Linked(confirmed[0], WITH_EVIDENCE[called.method])
+    if called.safe is not None and not evidence:
+        return _Linked(called.safe, called.method)
     # Namesakes, or a name that says one and an e-mail that says another.
-    return _Open("ambiguous", [*ids, *sorted(evidence - set(ids))])
-
-
-_WITH_EVIDENCE: dict[Method, Method] = {
-    "name": "name_with_evidence",
-    "similar_name": "similar_name_with_evidence",
-    "name_in_text": "name_in_text_with_evidence",
-}
+    candidates = [*called.ids, *called.others]
+    return _Open("ambiguous", [*candidates, *sorted(evidence.difference(candidates))])
 
 
 def _among(ids: Sequence[int], evidence: frozenset[int], method: Method) -> _Answer:
@@ -265,64 +281,6 @@ def _among(ids: Sequence[int], evidence: frozenset[int], method: Method) -> _Ans
     if len(confirmed) == 1:
         return _Linked(confirmed[0], method)
     return _Open("ambiguous", list(ids))
-
-
-def _similar(
-    column: ReferenceColumn, entries: Sequence[int], index: ParentIndex, stages: _Stages
-) -> dict[int, tuple[Method, list[int]]]:
-    """Entries with records whose name is like theirs in the sense of one of the stages.
-
-    All entries are looked up together, stage by stage; an entry is out of it with the first stage that finds any.
-    """
-    found: dict[int, tuple[Method, list[int]]] = {}
-    for method, hashes_of in stages:
-        asked = [
-            (i, hashes)
-            for i in entries
-            if i not in found and len(hashes := hashes_of(column.parent, column.normalised[i]))
-        ]
-        if not asked:
-            continue
-        owners = np.repeat([i for i, _ in asked], [len(hashes) for _, hashes in asked])
-        pairs = _Pairs(index, np.concatenate([hashes for _, hashes in asked]), owners)
-        for i in np.unique(pairs.owners).tolist():
-            found[i] = (method, pairs.of(i))
-    return found
-
-
-def _inside(parent: str, normalised: str) -> U64:
-    """The name without the words of the trades, on either side."""
-    core = core_name(normalised)
-    return np.concatenate(
-        [
-            hash_texts([normalised, core], salt_of(parent, LinkKind.CORE_NAME)),
-            hash_texts([core], salt_of(parent, LinkKind.NAME)),
-        ]
-    )
-
-
-@lru_cache(maxsize=128)
-def _near(parent: str, normalised: str) -> U64:
-    if len(normalised) < _SIMILAR_LETTERS_MIN:
-        return np.zeros(0, np.uint64)
-    return near_hashes(normalised, salt_of(parent, LinkKind.NAME))
-
-
-def _near_in_another_order(parent: str, normalised: str) -> U64:
-    if len(normalised) < _SIMILAR_LETTERS_MIN:
-        return np.zeros(0, np.uint64)
-    salt = salt_of(parent, LinkKind.NAME)
-    near = [near_hashes(order, salt) for order in other_orders(normalised)]
-    return np.concatenate([*near, hash_texts(misplaced_spaces(normalised), salt)])
-
-
-_SIMILAR_STAGES: _Stages = (
-    ("name_in_text", _inside),
-    ("similar_name", _near),
-    ("similar_name", lambda parent, normalised: _near(parent, core_name(normalised))),
-)
-"""The name is inside the text ('Smith HVAC Repair'), else one letter away from it."""
-_REORDERED_STAGES: _Stages = (("similar_name", _near_in_another_order),)
 
 
 def _open(column: ReferenceColumn, i: int, status: Status, candidates: Sequence[int]) -> Link:
@@ -336,11 +294,13 @@ def _open(column: ReferenceColumn, i: int, status: Status, candidates: Sequence[
         name=int.from_bytes(column.names[8 * i : 8 * i + 8], "little"),
         normalised=column.normalised[i],
         evidence=column.evidence[i],
+        street=_street(column, i),
     )
 
 
 def reopened(field: str, links: Sequence[Link]) -> ReferenceColumn:
     """The column of open links, to be resolved again (all of one parent type)."""
+    streets = b"".join(link.street.to_bytes(8, "little") for link in links)
     return ReferenceColumn(
         field=field,
         parent=links[0].parent,
@@ -352,4 +312,5 @@ def reopened(field: str, links: Sequence[Link]) -> ReferenceColumn:
         names=b"".join(link.name.to_bytes(8, "little") for link in links),
         normalised=[link.normalised for link in links],
         evidence=[link.evidence for link in links],
+        streets=streets if any(streets) else b"",
     )

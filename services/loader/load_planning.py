@@ -16,7 +16,8 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from services.loader.linking import CONFIDENCE, METHODS, Resolved, resolve
+from services.loader.link_methods import CONFIDENCE, METHODS
+from services.loader.linking import Resolved, resolve
 from services.loader.sealed_index import (
     NATURAL_MATCH,
     SAME_CELLS,

@@ -15,9 +15,7 @@ from services.mapper.transforms.cells import Converted
 from shared.catalog.identity import (
     LEGAL_WORDS,
     STREET_WORDS,
-    TRADE_WORDS,
     HashedTexts,
-    core_name,
     fold,
     normalise_id,
     normalise_name,
@@ -71,15 +69,6 @@ class NormalForms:
         if found is None:
             found = self._made[field, normalise] = HashedTexts(normalised(self._values[field].values, normalise))
         return found
-
-
-def core_names(names: Sequence[str]) -> list[str]:
-    """`core_name` of each normalised name; most hold no word of the trades and are not looked at again."""
-    words = set(" ".join(names).split())
-    telling = {word for word in words if word in TRADE_WORDS or word.isdigit()}
-    if not telling:
-        return [""] * len(names)
-    return ["" if telling.isdisjoint(name.split()) else core_name(name) for name in names]
 
 
 # Each takes printable ASCII texts in lower case, one a line.

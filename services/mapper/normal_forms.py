@@ -8,11 +8,10 @@ from functools import lru_cache
 
 from shared.catalog.identity import SEPARATOR, fold, normalise_name, normalise_number, normalise_street
 from shared.catalog.model import Field, FieldType
+from shared.catalog.name_forms import NAMED_LIKE_PEOPLE
 
 Normaliser = Callable[[str], str]
 
-# Entity types whose name is that of a person or a company, where word order and legal form do not count.
-NAMED_LIKE_PEOPLE = frozenset({"customers", "employees", "contacts", "leads"})
 _NUMBERS = frozenset({"number", "employee_number", "serial_number", "sku", "code"})
 _ZIP_PLUS_FOUR = re.compile(r"(\d{5})-?\d{4}", re.ASCII)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice, zip_longest
+from typing import NamedTuple
 
 import numpy as np
 
-from services.mapper.normal_columns import NormalForms, core_names, normalised
-from services.mapper.normal_forms import NAMED_LIKE_PEOPLE, Normaliser, normalise_email, person_names
+from services.mapper.normal_columns import NormalForms, normalised
+from services.mapper.normal_forms import Normaliser, normalise_email, person_names
 from shared.catalog.identity import (
     HashedTexts,
     Keys,
@@ -21,6 +23,10 @@ from shared.catalog.identity import (
     salt_of,
 )
 from shared.catalog.model import EntityType, FieldType
+from shared.catalog.name_forms import NAMED_LIKE_PEOPLE, may_be_shorter, name_forms
+
+KEYS_MAX = 8
+"""Words, and shorter forms, per record; what a record is called beyond them does not help to find it."""
 
 ENTRY = np.dtype([("hash", "<u8"), ("index", "<u4")])
 """One entry of `MappedStream.naturals` and `link_keys`: 12 bytes, packed."""
@@ -88,20 +94,57 @@ def distinct(columns: Sequence[HashedTexts]) -> list[HashedTexts]:
     return kept
 
 
-def _person_names(forms: NormalForms) -> list[HashedTexts]:
-    written = [forms.of("name", normalise_name)] if "name" in forms else []
+class _Written(NamedTuple):
+    """One way in which the records of a batch are called: as the source has it, and in normal form."""
+
+    texts: Sequence[str | None]
+    names: HashedTexts
+
+
+def _person_names(forms: NormalForms) -> list[_Written]:
+    written = [_Written(forms.values("name"), forms.of("name", normalise_name))] if "name" in forms else []
     if "first_name" in forms or "last_name" in forms:
         known = forms.values("first_name" if "first_name" in forms else "last_name")
         nobody: Sequence[None] = [None] * len(known)
         first, last = (forms.values(part) if part in forms else nobody for part in ("first_name", "last_name"))
-        written.append(HashedTexts(normalised(person_names(first, last), normalise_name)))
+        texts = person_names(first, last)
+        written.append(_Written(texts, HashedTexts(normalised(texts, normalise_name))))
     if "company" in forms:
-        written.append(forms.of("company", normalise_name))
-    return distinct(written)
+        written.append(_Written(forms.values("company"), forms.of("company", normalise_name)))
+    return written
+
+
+def _add_names(keys: _Keys, written: Sequence[_Written], names: Sequence[HashedTexts]) -> None:
+    """Beside the names: their words, so that a child's name can be compared word by word, and shorter forms."""
+    count = len(written[0].texts) if written else 0
+    words: list[Sequence[str]] = [()] * count
+    shorter: list[Sequence[str]] = [()] * count
+    plain: list[HashedTexts] = []
+    for texts, normal in written:
+        rows: list[Sequence[str]] = [name.split() for name in normal.texts]
+        words = rows if len(written) == 1 else [(*known, *more) for known, more in zip(words, rows, strict=True)]
+        forms = {i: name_forms(texts[i] or "") for i in may_be_shorter(texts, rows)}
+        if forms:
+            plain.append(HashedTexts([forms[i].plain if i in forms else "" for i in range(count)]))
+        for i, found in forms.items():
+            shorter[i] = (*shorter[i], *found.shorter)
+    for column in distinct([*names, *plain])[len(names) :]:
+        keys.add(LinkKind.NAME, column)
+    for kind, texts_of in ((LinkKind.CORE_NAME, shorter), (LinkKind.NAME_WORD, words)):
+        for column in _columns(texts_of):
+            keys.add(kind, column)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[HashedTexts]:
+    """The first texts of all rows, the second ones ..., "" where a row has fewer."""
+    distinct_texts = (dict.fromkeys(row) for row in rows)
+    by_place = zip_longest(*distinct_texts, fillvalue="")
+    return [HashedTexts(column) for column in islice(by_place, KEYS_MAX)]
 
 
 def _add_person(keys: _Keys, entity: EntityType, forms: NormalForms) -> None:
-    names = _person_names(forms)
+    written = _person_names(forms)
+    names = distinct([names for _, names in written])
     emails = _texts(forms, "email", normalise_email)
     streets = _texts(forms, "street", normalise_street)
     phones = distinct(
@@ -117,8 +160,7 @@ def _add_person(keys: _Keys, entity: EntityType, forms: NormalForms) -> None:
         for phone in phones:
             keys.add_joined(LinkKind.NAME_PHONE, texts, phone)
         keys.add_joined(LinkKind.NAME_STREET, texts, streets)
-    for core in distinct([HashedTexts(core_names(names_.texts)) for names_ in names]):
-        keys.add(LinkKind.CORE_NAME, core)
+    _add_names(keys, written, names)
     keys.add(LinkKind.EMAIL, emails)
     for phone in phones:
         keys.add(LinkKind.PHONE, phone)

@@ -46,7 +46,8 @@ _KINDS = {
 }
 _BESIDE_A_NAME = {"email": LinkKind.NAME_EMAIL, "phone": LinkKind.NAME_PHONE, "street": LinkKind.NAME_STREET}
 _EMPTY_CHARS_MAX = max(map(len, EMPTY_FORMS))
-_STRONG = re.compile(r"\s*[;&|\n]\s*|\s+(?:and|y|et)\s+", re.IGNORECASE)
+# One blank each, since pieces are stripped: with more of them long runs of blanks would be quadratic.
+_STRONG = re.compile(r"[;&|\n]|\s(?:and|y|et)\s", re.IGNORECASE)
 
 
 class RowParents(NamedTuple):
@@ -190,7 +191,14 @@ def _by_text(named: NamedParents) -> ReferenceColumn | None:
         names=names.link_keys(plan.parent, LinkKind.NAME).tobytes(),
         normalised=list(names.texts),
         evidence=_evidence(plan, entries, exact, names, facts),
+        streets=_streets(plan, entries, exact, facts),
     )
+
+
+def _streets(plan: ReferencePlan, entries: _Entries, exact: HashedTexts, facts: Mapping[str, Sequence[str]]) -> bytes:
+    if "street" not in facts or plan.parent == "properties":  # a property's street is evidence like any other
+        return b""
+    return _fact(plan, entries, exact, facts, "street").link_keys(plan.parent, LinkKind.STREET).tobytes()
 
 
 def _of_kept(column: ReferenceColumn, kept: Sequence[int], count: int) -> ReferenceColumn | None:
@@ -209,6 +217,7 @@ def _of_kept(column: ReferenceColumn, kept: Sequence[int], count: int) -> Refere
         names=np.frombuffer(column.names, "<u8")[chosen].tobytes(),
         normalised=list(compress(column.normalised, chosen)),
         evidence=list(compress(column.evidence, chosen)),
+        streets=np.frombuffer(column.streets, "<u8")[chosen].tobytes() if column.streets else b"",
     )
 
 

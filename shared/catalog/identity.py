@@ -26,7 +26,7 @@ TEXT_BYTES_MAX = 1024
 
 
 class LinkKind(IntEnum):
-    """By what a parent can be found. The order is the order in which the loader tries them."""
+    """By what a parent can be found. The numbers are part of stored hashes: none is ever given to another kind."""
 
     SOURCE_ID = 0
     NUMBER = 1
@@ -39,6 +39,7 @@ class LinkKind(IntEnum):
     PHONE = 8
     STREET = 9
     ROW = 10
+    NAME_WORD = 11
 
 
 class KeyedBy(IntEnum):
@@ -66,15 +67,6 @@ LEGAL_WORDS = _words(
     """llc inc incorporated corp corporation co company ltd limited llp lp pllc plc pc gmbh sa sl sarl the and mr mrs
     ms dr"""
 )
-# Words of the trades: in "Smith HVAC Repair" they describe the job, not the customer.
-TRADE_WORDS = _words(
-    """hvac repair repairs plumbing plumber electric electrical electrician heating cooling air conditioning ac furnace
-    boiler drain drains cleaning cleaner install installation installations installed maintenance service services job
-    work visit inspection tuneup tune up replacement replace emergency call estimate quote roofing roof gutter pest
-    control lawn landscaping landscape pool spa garage door water heater leak sewer toilet faucet pipe pipes duct ducts
-    thermostat wiring panel outlet lighting generator appliance handyman painting carpentry flooring annual seasonal
-    checkup check spring fall warranty follow followup residential commercial project unit system"""
-)
 STREET_WORDS = {
     "street": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr", "lane": "ln", "court": "ct",
     "boulevard": "blvd", "place": "pl", "circle": "cir", "terrace": "ter", "highway": "hwy", "parkway": "pkwy",
@@ -100,23 +92,20 @@ def normalise_number(text: str) -> str:
     return fold(text).replace(" ", "").lstrip("#")
 
 
+def words_of(folded: str) -> list[str]:
+    """The words of a folded name without punctuation and possessive s, in the order of the text."""
+    return _NOT_WORD.sub(" ", _POSSESSIVE.sub("", folded)).split()
+
+
 @lru_cache(maxsize=8192)
 def normalise_name(text: str) -> str:
     """A person's or company's name without case, accents, punctuation, legal form and word order.
 
     'Smith, John', 'JOHN SMITH' and 'John Smith' are one; so are 'Müller & Sons LLC' and 'Muller and Sons'.
     """
-    words = _NOT_WORD.sub(" ", _POSSESSIVE.sub("", fold(text))).split()
+    words = words_of(fold(text))
     telling = [word for word in words if word not in LEGAL_WORDS]
     return " ".join(sorted(telling or words))
-
-
-@lru_cache(maxsize=8192)
-def core_name(normalised: str) -> str:
-    """A normalised name without the words of the trades; "" if nothing else is left or nothing was taken away."""
-    words = normalised.split()
-    core = [word for word in words if word not in TRADE_WORDS and not word.isdigit()]
-    return " ".join(core) if core and len(core) < len(words) else ""
 
 
 @lru_cache(maxsize=8192)
@@ -256,23 +245,52 @@ def hash_texts(texts: Sequence[str], salt: int) -> U64:
 _ALPHABET = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz ", np.uint8).astype(np.uint64) + np.uint64(1)
 
 
+Spans = Sequence[tuple[str, int, int]]
+"""(text, first, end): bytes of the text in which an error may be."""
+
+
 def near_hashes(text: str, salt: int) -> U64:
     """Hashes of texts one error away, with repeats: a letter missing, too many, wrong, or two neighbours swapped."""
-    codes = np.frombuffer(text.encode("utf-8", "surrogatepass")[:TEXT_BYTES_MAX], np.uint8).astype(np.uint64)
-    codes += np.uint64(1)
-    n = codes.size
-    if n == 0:
-        return np.empty(0, np.uint64)
-    terms = codes * _POWERS[:n]
-    before = np.concatenate((np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)))
-    total = before[n]
-    after = total - before  # after[i]: terms i..n-1
-    deleted = before[:n] + after[1:] * _BASE_INVERSE
-    swapped = total - terms[:-1] - terms[1:] + codes[1:] * _POWERS[: n - 1] + codes[:-1] * _POWERS[1:n]
-    changed = ((total - terms)[:, None] + _ALPHABET[None, :] * _POWERS[:n, None]).ravel()
-    shifted = before + after * np.uint64(_BASE)  # a gap of one place in front of i
-    inserted = (shifted[:, None] + _ALPHABET[None, :] * _POWERS[: n + 1, None]).ravel()
-    return _mix(np.concatenate((deleted, swapped, changed, inserted)) + np.uint64(salt))
+    return near_hashes_of([(text, 0, TEXT_BYTES_MAX)], salt)[0]
+
+
+def near_hashes_of(spans: Spans, salt: int) -> tuple[U64, NDArray[np.int64]]:
+    """The same for errors inside spans of many texts at once, and of which span each is.
+
+    A letter may be missing in front of a span and behind it, too.
+    """
+    encoded = [text.encode("utf-8", "surrogatepass")[:TEXT_BYTES_MAX] for text, _, _ in spans]
+    sizes = np.fromiter(map(len, encoded), np.int64, len(spans))
+    firsts = np.minimum(np.fromiter((first for _, first, _ in spans), np.int64, len(spans)), sizes)
+    counts = np.maximum(np.minimum([end for _, _, end in spans], sizes) - firsts, 0)
+    codes = np.frombuffer(b"".join(encoded), np.uint8).astype(np.uint64) + np.uint64(1)
+    starts = np.cumsum(sizes) - sizes
+    terms = codes * _POWERS[np.arange(len(codes)) - np.repeat(starts, sizes)]
+    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)))
+    totals = sums[starts + sizes] - sums[starts]
+
+    def places(more: int) -> tuple[NDArray[np.int64], NDArray[np.int64], U64]:
+        """Of each place in each span (and of `more` behind it) the span, where it lies, and the terms before it."""
+        widths = np.where(counts > 0, np.maximum(counts + more, 0), 0)
+        owners = np.repeat(np.arange(len(spans)), widths)
+        within = np.arange(len(owners)) - np.repeat(np.cumsum(widths) - widths, widths) + firsts[owners]
+        return owners, within, sums[starts[owners] + within] - sums[starts[owners]]
+
+    owners, within, before = places(0)
+    at = starts[owners] + within
+    rest = totals[owners] - terms[at]
+    deleted = before + (rest - before) * _BASE_INVERSE
+    changed = rest[:, None] + _ALPHABET * _POWERS[within][:, None]
+    gap_owners, gap, gap_before = places(1)
+    shifted = gap_before + (totals[gap_owners] - gap_before) * np.uint64(_BASE)
+    inserted = shifted[:, None] + _ALPHABET * _POWERS[gap][:, None]
+    pair_owners, first, _ = places(-1)
+    left = starts[pair_owners] + first
+    swapped = totals[pair_owners] - terms[left] - terms[left + 1]
+    swapped += codes[left + 1] * _POWERS[first] + codes[left] * _POWERS[first + 1]
+    hashes = _mix(np.concatenate((deleted, swapped, changed.ravel(), inserted.ravel())) + np.uint64(salt))
+    letters = len(_ALPHABET)
+    return hashes, np.concatenate((owners, pair_owners, np.repeat(owners, letters), np.repeat(gap_owners, letters)))
 
 
 def link_keys(entity: str, kind: LinkKind, texts: Sequence[str], label: str = "") -> U64:

@@ -91,6 +91,9 @@ class ReferenceColumn(msgspec.Struct, frozen=True, kw_only=True):
     """The normalised name ("" where no name is known), for the search by similarity."""
     evidence: list[list[int]]
     """Per entry the link keys (u64) of further facts: name with phone, name with e-mail, phone, e-mail ..."""
+    streets: bytes = b""
+    """u64[m]: link key of the street line alone, 0 where none is known; empty where the file tells none. It may
+    confirm a name, but speaks for nobody by itself: work is done at streets of others too."""
 
 
 class RawBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,12 +84,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("processes killed with SIGKILL, by place")
         for place, count in sorted(counted.items()):
             terminalreporter.write_line(f"{count:5d}  {place}")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The long variants run where they are asked for: `pytest -m slow tests/faults`."""
-    if "slow" in (config.option.markexpr or ""):
-        return
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason="long; run it with -m slow"))

@@ -23,7 +23,6 @@ from shared.catalog.identity import (
     KeyedBy,
     LinkKind,
     content_hashes,
-    core_name,
     key_scope,
     link_keys,
     natural_hashes,
@@ -31,6 +30,7 @@ from shared.catalog.identity import (
     normalise_street,
     record_keys,
 )
+from shared.catalog.name_forms import name_forms
 from shared.messages.batches import MappedBatch, MappedStream, Problem, ReferenceColumn
 from shared.messages.landing import LandedFile, Reading, Span
 from shared.messages.mapping import FileMapping, MappingDocument, RecordMapping
@@ -197,8 +197,9 @@ def customer(
     facts = {"email": email, "phone": phone, "street": normalise_street(street)}
     links = [
         (LinkKind.SOURCE_ID, id),
-        (LinkKind.NAME, normal),
-        (LinkKind.CORE_NAME, core_name(normal)),
+        *((LinkKind.NAME, called) for called in dict.fromkeys((normal, name_forms(name).plain))),
+        *((LinkKind.CORE_NAME, form) for form in name_forms(name).shorter),
+        *((LinkKind.NAME_WORD, word) for word in normal.split()),
         *((_BESIDE_A_NAME[kind], f"{normal}{SEPARATOR}{fact}") for kind, fact in facts.items() if normal and fact),
         (LinkKind.EMAIL, email),
         (LinkKind.PHONE, phone),
@@ -236,6 +237,7 @@ class Named:
 def reference(field: str, parent: str, *named: Named, many: bool = False, label: str = LABEL) -> ReferenceColumn:
     """A reference column with one entry per named parent."""
     names = [normalise_name(entry.text if entry.by == "name" else entry.name) for entry in named]
+    streets = [normalise_street(entry.street) for entry in named]
     return ReferenceColumn(
         field=field,
         parent=parent,
@@ -250,6 +252,7 @@ def reference(field: str, parent: str, *named: Named, many: bool = False, label:
         names=link_keys(parent, LinkKind.NAME, names).tobytes(),
         normalised=names,
         evidence=[_evidence(parent, name, entry) for name, entry in zip(names, named, strict=True)],
+        streets=link_keys(parent, LinkKind.STREET, streets).tobytes() if any(streets) else b"",
     )
 
 

@@ -80,13 +80,19 @@ async def publish(kafka: KafkaBrokerHandle, *messages: Outgoing) -> None:
         await runtime.stop()
 
 
+def _heed_interrupts() -> None:
+    """A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @asynccontextmanager
 async def subscriber(folder: Path, kafka: KafkaBrokerHandle) -> AsyncIterator[Process]:
     """The page's consumer as a program of its own; stopped as by Ctrl-C at the end."""
     (folder / "subscriber.py").write_text(blocks("python")[0], encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "subscriber.py", kafka.bootstrap, "imports.db", cwd=folder, stdout=PIPE, stderr=PIPE
-    )
+        sys.executable, "subscriber.py", kafka.bootstrap, "imports.db", cwd=folder, stdout=PIPE, stderr=PIPE,
+        preexec_fn=_heed_interrupts,
+    )  # fmt: skip
     try:
         yield process
     finally:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.loader.name_errors import misplaced_spaces, other_orders
-from shared.catalog.identity import LinkKind, link_keys, near_hashes, normalise_name, salt_of
+from services.loader.name_errors import error_spans, misplaced_spaces, other_orders, street_error_spans
+from shared.catalog.identity import LinkKind, link_keys, near_hashes_of, normalise_name, salt_of
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,30 @@ def test_an_error_that_changes_the_order_is_near_in_another_order(written: str, 
     salt = salt_of("customers", LinkKind.NAME)
     [wanted] = link_keys("customers", LinkKind.NAME, [normalise_name(meant)])
 
-    near = {key for order in other_orders(normalise_name(written)) for key in near_hashes(order, salt).tolist()}
+    near, _ = near_hashes_of(other_orders(normalise_name(written)), salt)
 
-    assert int(wanted) in near
+    assert int(wanted) in near.tolist()
 
 
 def test_long_company_names_are_left_alone() -> None:
-    assert misplaced_spaces("big company four words") == other_orders("big company four words") == []
+    assert misplaced_spaces("big company four words") == []
+    assert other_orders("a big company five words") == []
+
+
+def test_numbers_are_no_place_for_typing_errors() -> None:
+    assert error_spans("12 lake unit2") == [("12 lake unit2", 3, 7), ("lake 12 unit2", 0, 2), ("12 unit2 lake", 9, 11)]
+
+
+def test_errors_in_a_street_are_looked_for_in_its_name_alone() -> None:
+    assert street_error_spans("12 n lakeside dr apt north") == [("12 n lakeside dr apt north", 5, 13)]
+
+
+def test_short_names_have_no_typing_errors() -> None:
+    assert error_spans("lee o") == []
+
+
+def test_only_the_letters_that_decide_the_order_are_looked_at() -> None:
+    assert other_orders("anna annie") == [("annie anna", 6, 10), ("annie anna", 0, 5)]
 
 
 @settings(deadline=None)

@@ -39,6 +39,11 @@ def pairs(found: tuple[Any, Any]) -> list[tuple[int, int]]:
     return sorted(zip(found[0].tolist(), found[1].tolist(), strict=True))
 
 
+def everybody(index: ParentIndex, hashes: Any) -> tuple[Any, Any]:
+    found = index.holders(hashes, most=99, listed=99)
+    return found.owners, found.ids
+
+
 def link(kind: LinkKind, *texts: str) -> Any:
     return link_keys("customers", kind, texts, "files")
 
@@ -145,7 +150,7 @@ YES, NO = {"ada": True, "ben": True}, {"ada": False, "ben": False}
 def test_a_record_of_several_runs_is_one(tmp_path: Path) -> None:
     parents = ParentIndex(runs(tmp_path, YES, YES, YES))
 
-    assert pairs(parents.pairs(link(LinkKind.SOURCE_ID, "1", "2", "3"))) == [
+    assert pairs(everybody(parents, link(LinkKind.SOURCE_ID, "1", "2", "3"))) == [
         (0, record_id(1, 0)),
         (1, record_id(1, 1)),
     ]
@@ -154,7 +159,7 @@ def test_a_record_of_several_runs_is_one(tmp_path: Path) -> None:
 def test_a_record_that_an_earlier_run_sealed_and_did_not_store_is_no_namesake_of_itself(tmp_path: Path) -> None:
     parents = ParentIndex(runs(tmp_path, {"ada": True, "ben": False}, YES))
 
-    found = pairs(parents.pairs(link(LinkKind.NAME, "abbot ada", "ben brand")))
+    found = pairs(everybody(parents, link(LinkKind.NAME, "abbot ada", "ben brand")))
 
     assert found == [(0, record_id(1, 0)), (1, record_id(2, 1))]
 
@@ -165,7 +170,7 @@ def test_after_two_cancelled_runs_the_third_one_has_the_records(tmp_path: Path, 
 
     parents = ParentIndex(indexes[::-1] if newest_first else indexes)
 
-    assert pairs(parents.pairs(link(LinkKind.SOURCE_ID, "1"))) == [(0, record_id(3, 0))]
+    assert pairs(everybody(parents, link(LinkKind.SOURCE_ID, "1"))) == [(0, record_id(3, 0))]
 
 
 def test_namesakes_that_were_never_stored_stay_namesakes(tmp_path: Path) -> None:
@@ -181,14 +186,56 @@ def test_namesakes_that_were_never_stored_stay_namesakes(tmp_path: Path) -> None
 
     parents = ParentIndex([SealedIndex(second), SealedIndex(first)])
 
-    assert pairs(parents.pairs(link(LinkKind.NAME, "abbot ada"))) == [(0, record_id(1, 0)), (0, record_id(2, 0))]
+    assert pairs(everybody(parents, link(LinkKind.NAME, "abbot ada"))) == [(0, record_id(1, 0)), (0, record_id(2, 0))]
+
+
+def test_of_a_hash_of_many_records_only_the_first_ones_are_listed(tmp_path: Path) -> None:
+    index = ParentIndex([written(tmp_path, link_hash=[3, 3, 3, 5], link_slot=[0, 4, 6, 1])])
+
+    found = index.holders(u64(5, 3, 3, 4), most=2, listed=1)
+
+    assert pairs((found.owners, found.ids)) == [(0, record_id(1, 1)), (1, record_id(1, 0)), (2, record_id(1, 0))]
+    assert found.crowded.tolist() == [False, True, True, False]
+
+
+def test_records_of_several_runs_are_counted_together(tmp_path: Path) -> None:
+    indexes = [written(tmp_path, run=run, link_hash=[3], link_slot=[7]) for run in (1, 2, 3)]
+
+    assert ParentIndex(indexes[:2]).holders(u64(3), most=2, listed=1).crowded.tolist() == [False]
+    assert ParentIndex(indexes).holders(u64(3), most=2, listed=1).crowded.tolist() == [True]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    stored=st.sets(st.tuples(st.integers(1, 4), st.integers(0, 6)), max_size=14),
+    asked=st.lists(st.tuples(st.integers(1, 5), st.integers(0, 7)), max_size=12),
+)
+def test_a_record_holds_exactly_its_hashes(
+    tmp_path_factory: pytest.TempPathFactory, stored: set[tuple[int, int]], asked: list[tuple[int, int]]
+) -> None:
+    entries = sorted(stored)
+    folder = tmp_path_factory.mktemp("held")
+    index = written(folder, link_hash=[h for h, _ in entries], link_slot=[slot for _, slot in entries])
+
+    held = ParentIndex([index]).holds(u64(*(h for h, _ in asked)), u64(*(record_id(1, slot) for _, slot in asked)))
+
+    assert held.tolist() == [entry in stored for entry in asked]
+
+
+def test_a_record_of_an_earlier_run_holds_what_a_later_one_says_of_it(tmp_path: Path) -> None:
+    first = written(tmp_path, run=1, link_hash=[3], link_slot=[0])
+    later = written(tmp_path, run=2, link_hash=[5], link_slot=[9], existing_slot=[9], existing_id=[record_id(1, 0)])
+
+    held = ParentIndex([first, later]).holds(u64(3, 5, 5), u64(*[record_id(1, 0)] * 2, record_id(1, 1)))
+
+    assert held.tolist() == [True, True, False]
 
 
 def test_without_any_index_nothing_is_known(tmp_path: Path) -> None:
     nothing = ParentIndex([])
 
     assert nothing.is_empty
-    assert pairs(nothing.pairs(u64(1, 2))) == []
+    assert pairs(everybody(nothing, u64(1, 2))) == []
     assert not ParentIndex(runs(tmp_path, YES)).is_empty
 
 

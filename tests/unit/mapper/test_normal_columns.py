@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.mapper.normal_columns import core_names, normalised
+from services.mapper.normal_columns import normalised
 from services.mapper.normal_forms import Normaliser, normalise_email, normalise_postal_code
 from shared.catalog.identity import (
-    core_name,
     fold,
     normalise_id,
     normalise_name,
@@ -46,14 +45,6 @@ texts = st.one_of(
 @settings(max_examples=150, deadline=None)
 def test_column_gives_what_each_text_gives(normalise: Normaliser, column: list[str]) -> None:
     assert normalised(column, normalise) == [normalise(text) if text else "" for text in column]
-
-
-@given(column=st.lists(texts, max_size=8))
-@settings(max_examples=150, deadline=None)
-def test_core_names_of_a_column_are_those_of_its_names(column: list[str]) -> None:
-    names = [normalise_name(text) for text in column]
-
-    assert core_names(names) == [core_name(name) for name in names]
 
 
 def test_missing_value_has_no_normal_form() -> None:

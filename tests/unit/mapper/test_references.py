@@ -179,9 +179,26 @@ def test_customer_can_be_found_by_all_it_is_called_and_reached_by() -> None:
     expected |= {key("customers", kind, f"{name}\x1f{fact}") for kind, fact in facts.items() for name in names}
     expected |= {key("customers", LinkKind.EMAIL, "a@x.co"), key("customers", LinkKind.PHONE, "+12125550142")}
     expected |= {key("customers", LinkKind.STREET, "1 n main st")}
+    expected |= {key("customers", LinkKind.NAME_WORD, word) for word in ("ann", "lee", "plumbing")}
     found = entries(made.link_keys)
     assert found == {(hash_, 0) for hash_ in expected}
     assert len(made.link_keys) == 12 * len(expected)
+
+
+def test_customer_can_be_found_by_parts_of_its_name() -> None:
+    plan = compiled("I|N", record("customers", field("source_id", 0), field("name", 1)))
+
+    made = stream(mapped(plan, ("7", "Acme Drain Cleaning S.A. de C.V."), ("8", "Ann Lee")), "customers")
+
+    shorter = [(key("customers", LinkKind.CORE_NAME, text), 0) for text in ("acme", "acme drain")]
+    plain = (key("customers", LinkKind.NAME, "acme cleaning drain"), 0)
+    assert entries(made.link_keys).issuperset([*shorter, plain])
+
+
+def test_street_is_told_by_itself_too() -> None:
+    column = job_reference("customer", ("Ann Lee", "1 Main Street"), by="name", evidence={"street": 2})
+
+    assert hashes(column.streets) == [key("customers", LinkKind.STREET, "1 main st")]
 
 
 def test_property_is_called_by_street_name_or_whole_address() -> None:
@@ -194,6 +211,13 @@ def test_property_is_called_by_street_name_or_whole_address() -> None:
 
     for text in ("12 Oak St", "Lake House", "12 Oak Street, Erie, PA 16501"):
         assert (key("properties", LinkKind.NAME, normalise_street(text)), 0) in found
+
+
+def test_long_runs_of_blanks_between_several_names_are_read_once() -> None:
+    """Read again from each blank on, this would take hours."""
+    column = job_reference("technician", (f"Ada{' ' * 300_000}Abbot; Ben Brand and Cleo",), by="name")
+
+    assert [" ".join(text.split()) for text in column.texts] == ["Ada Abbot", "Ben Brand", "Cleo"]
 
 
 def test_entity_types_nobody_points_to_have_no_link_keys() -> None:

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from shared.catalog.identity import (
     LEGAL_WORDS,
     STREET_WORDS,
-    TRADE_WORDS,
-    core_name,
     fold,
     normalise_id,
     normalise_name,
@@ -79,21 +77,6 @@ def test_the_order_of_words_does_not_matter(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "core"),
-    [
-        ("Smith HVAC Repair", "smith"),
-        ("Garrison Heating & Cooling", "garrison"),
-        ("Annual tune-up 2024 Ben Brand", "ben brand"),
-        ("Ben Brand", ""),
-        ("HVAC Repair", ""),
-        ("", ""),
-    ],
-)
-def test_the_core_of_a_name_is_what_is_left_without_words_of_the_trade(name: str, core: str) -> None:
-    assert core_name(normalise_name(name)) == core
-
-
-@pytest.mark.parametrize(
     ("writings", "normal"),
     [
         (["12 North Main Street", "12 N. Main St", "12 n main st."], "12 n main st"),
@@ -124,6 +107,6 @@ def test_an_id_keeps_its_case_its_zeros_and_its_signs() -> None:
 
 
 def test_tables_hold_words_in_normal_form() -> None:
-    for word in LEGAL_WORDS | TRADE_WORDS | set(STREET_WORDS) | set(STREET_WORDS.values()):
+    for word in LEGAL_WORDS | set(STREET_WORDS) | set(STREET_WORDS.values()):
         assert fold(word) == word
     assert not set(STREET_WORDS.values()) & set(STREET_WORDS)
