@@ -24,6 +24,7 @@ from services.ingest.service import WINDOW_BATCHES, make_ingest
 from services.instances import Heartbeat
 from services.loader.handlers import PAGE_RECORDS
 from services.loader.service import make_loader
+from services.mapper.language_model import LanguageModel
 from services.mapper.service import make_mapper
 from services.settings import HubSettings, load_settings
 from services.status.service import make_status
@@ -115,7 +116,25 @@ def _mapper(parts: _Parts) -> Service:
         outbox=parts.outbox,
         files=parts.stores.files,
         workers=parts.workers,
+        clock=parts.clock,
         catalog=parts.catalog,
+        language_model=_language_model(parts.settings),
+        memory_shared=parts.settings.mapper_memory_shared,
+    )
+
+
+def _language_model(settings: HubSettings) -> LanguageModel | None:
+    """The one of the settings; None where none is set, which is the default."""
+    if settings.mapper_llm_url is None or settings.mapper_llm_model is None:
+        return None
+    key = settings.mapper_llm_key
+    return LanguageModel(
+        url=settings.mapper_llm_url,
+        model=settings.mapper_llm_model,
+        key=key.get_secret_value() if key is not None else None,
+        samples_allowed=settings.mapper_llm_samples_allowed,
+        confidence_below=settings.mapper_llm_confidence_below,
+        timeout_seconds=settings.mapper_llm_timeout_seconds,
     )
 
 

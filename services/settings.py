@@ -6,10 +6,12 @@ Secrets may lie in files instead: `HUB_OWNER_TOKEN_FILE`, `HUB_KAFKA_PASSWORD_FI
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,9 +26,13 @@ from shared.security.tokens import TOKEN_CHARACTERS_MIN, is_token
 PREFIX = "HUB_"
 DATA_DIRECTORY = Path("hub-data")
 
+_HEADER_TEXT = re.compile(r"[!-~]+")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
+
 _FROM_FILES = {
     "owner_token": "HUB_OWNER_TOKEN_FILE",
     "kafka_password": "HUB_KAFKA_PASSWORD_FILE",
+    "mapper_llm_key": "HUB_MAPPER_LLM_KEY_FILE",
     "store": "HUB_STORE_FILE",
 }
 
@@ -43,6 +49,29 @@ def _long_enough(token: SecretStr) -> SecretStr:
     if not is_token(token.get_secret_value()):
         raise ValueError(f"an owner token has {TOKEN_CHARACTERS_MIN} to 200 printable ASCII characters without blanks")
     return token
+
+
+def _can_be_sent(key: SecretStr) -> SecretStr:
+    if _HEADER_TEXT.fullmatch(key.get_secret_value()) is None:
+        raise ValueError("a key has printable ASCII characters without blanks")
+    return key
+
+
+def _http_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _is_port(parts):
+        raise ValueError("write http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it must hold no user, password, query or fragment; the key has a setting of its own")
+    return text
+
+
+def _is_port(parts: SplitResult) -> bool:
+    """Whether the address has no port or one that exists; `SplitResult.port` raises ValueError for others."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 class HubSettings(BaseSettings):
@@ -87,6 +116,29 @@ class HubSettings(BaseSettings):
     kafka_ca_file: Path | None = Field(None, description="Certificates to trust with SSL; the system's if not given.")
     kafka_cert_file: Path | None = Field(None, description="Own certificate, where brokers want one.")
     kafka_key_file: Path | None = Field(None, description="Key of the own certificate.")
+
+    mapper_memory_shared: bool = Field(
+        False, description="Whether owners may share approved mappings with the other accounts of this hub."
+    )
+    mapper_llm_url: Annotated[str, AfterValidator(_http_address)] | None = Field(
+        None, description="OpenAI-compatible endpoint, up to and without /chat/completions. Off where not given."
+    )
+    mapper_llm_model: str | None = Field(None, min_length=1, description="Name of the language model to ask.")
+    mapper_llm_key: Annotated[SecretStr, AfterValidator(_can_be_sent)] | None = Field(
+        None, description="Key of that endpoint, sent as bearer token."
+    )
+    mapper_llm_samples_allowed: bool = Field(
+        False, description="Whether it may see masks of values (Axx 99 for Elm 12). Values themselves are never sent."
+    )
+    mapper_llm_confidence_below: float = Field(
+        0.6, ge=0, le=1, description="Columns mapped with less confidence, or not at all, are asked about."
+    )
+    mapper_llm_timeout_seconds: float = Field(
+        10,
+        gt=0,
+        le=120,
+        description="An analysis waits for the language model no longer than this, all files together.",
+    )
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -140,6 +192,7 @@ def load_settings(*, shared_bus_for: str | None = None, **given: Any) -> HubSett
     given = {name: value for name, value in given.items() if value is not None}
     origins = dict.fromkeys(given, "command line")
     problems: list[str] = []
+    wrong: set[str] = set()
     for name, variable in _FROM_FILES.items():
         if name in given or not (path := os.environ.get(variable)):
             continue
@@ -150,8 +203,9 @@ def load_settings(*, shared_bus_for: str | None = None, **given: Any) -> HubSett
             origins[name] = f"file {path}"
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{variable} is {path!r}: the file cannot be read ({_cause(error)}).")
+            wrong.add(name)
     settings, found = _parsed(given)
-    problems += [*found, *_conflicts(settings), *_problems_beside()]
+    problems += [*found.values(), *_conflicts(settings, {*wrong, *found}), *_problems_beside()]
     if shared_bus_for and not settings.has_shared_bus and not any(text.startswith("HUB_BUS ") for text in problems):
         problems.append(
             f"HUB_BUS is {settings.bus or 'not set'}: the embedded log serves one process, and `{shared_bus_for}` is "
@@ -179,53 +233,90 @@ def shown(settings: HubSettings) -> list[ShownSetting]:
 # ---- inside ---------------------------------------------------------------------------------------------------
 
 
-def _parsed(given: dict[str, Any]) -> tuple[HubSettings, list[str]]:
+def _parsed(given: dict[str, Any]) -> tuple[HubSettings, dict[str, str]]:
     """The settings, with the defaults of those that are wrong; and what is wrong with them."""
     try:
-        return HubSettings(**given), []
+        return HubSettings(**given), {}
     except ValidationError as error:
-        problems, defaults = _texts(error), {}
-        for one in error.errors():
-            name = str(one["loc"][0])
-            defaults[name] = HubSettings.model_fields[name].default
+        problems = _texts(error)
+        defaults = {name: HubSettings.model_fields[name].default for name in problems}
         return HubSettings(**(given | defaults)), problems
 
 
-def _texts(error: ValidationError) -> list[str]:
-    return [
-        f"{_variable(str(one['loc'][0]))} is {_found(str(one['loc'][0]), one['input'])}: "
+def _texts(error: ValidationError) -> dict[str, str]:
+    """What is wrong with each setting."""
+    return {
+        (name := str(one["loc"][0])): f"{_variable(name)} is {_found(name, one['input'])}: "
         f"{one['msg'].removeprefix('Value error, ')}."
         for one in error.errors()
-    ]
+    }
 
 
 def _found(name: str, value: object) -> str:
     return repr(_shown_value(name, value)) if value is not None else "missing"
 
 
-def _conflicts(settings: HubSettings) -> Iterator[str]:
-    """Settings that are right by themselves and cannot work together."""
+def _conflicts(settings: HubSettings, wrong: Collection[str]) -> list[str]:
+    """Settings that are right by themselves and cannot work together. `wrong`: settings that have a default instead."""
+    found = (*_place_conflicts(settings), *_kafka_conflicts(settings), *_model_conflicts(settings))
+    return [text for names, text in found if names.isdisjoint(wrong)]
+
+
+_Conflict = tuple[frozenset[str], str]
+
+
+def _place_conflicts(settings: HubSettings) -> Iterator[_Conflict]:
     if isinstance(settings.files_place, GridFs) and not isinstance(settings.store_place, MongoServer):
-        yield "HUB_FILES is gridfs: that needs HUB_STORE=mongodb://..., write file:///DIR for a folder."
+        yield (
+            frozenset({"files", "store"}),
+            "HUB_FILES is gridfs: that needs HUB_STORE=mongodb://..., write file:///DIR for a folder.",
+        )
+
+
+def _kafka_conflicts(settings: HubSettings) -> Iterator[_Conflict]:
+    login = frozenset({"kafka_protocol", "kafka_username", "kafka_password"})
     has_login = settings.kafka_username is not None and settings.kafka_password is not None
     has_any_login = settings.kafka_username is not None or settings.kafka_password is not None
     if settings.kafka_protocol.startswith("SASL") and not has_login:
-        yield f"HUB_KAFKA_PROTOCOL is {settings.kafka_protocol}: set HUB_KAFKA_USERNAME and HUB_KAFKA_PASSWORD too."
+        yield (
+            login,
+            f"HUB_KAFKA_PROTOCOL is {settings.kafka_protocol}: set HUB_KAFKA_USERNAME and HUB_KAFKA_PASSWORD too.",
+        )
     if has_any_login and not settings.kafka_protocol.startswith("SASL"):
         yield (
+            login,
             f"HUB_KAFKA_PROTOCOL is {settings.kafka_protocol}, which sends no user and password: "
-            "write SASL_SSL or SASL_PLAINTEXT."
+            "write SASL_SSL or SASL_PLAINTEXT.",
         )
     if (settings.kafka_cert_file is None) != (settings.kafka_key_file is None):
-        yield "HUB_KAFKA_CERT_FILE and HUB_KAFKA_KEY_FILE belong together: set both or none."
+        yield (
+            frozenset({"kafka_cert_file", "kafka_key_file"}),
+            "HUB_KAFKA_CERT_FILE and HUB_KAFKA_KEY_FILE belong together: set both or none.",
+        )
     for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file"):
         path: Path | None = getattr(settings, name)
         if path is None:
             continue
         if not settings.kafka_protocol.endswith("SSL"):
-            yield f"{_variable(name)} needs an HUB_KAFKA_PROTOCOL of SSL or SASL_SSL, not {settings.kafka_protocol}."
+            yield (
+                frozenset({name, "kafka_protocol"}),
+                f"{_variable(name)} needs an HUB_KAFKA_PROTOCOL of SSL or SASL_SSL, not {settings.kafka_protocol}.",
+            )
         if not path.is_file():
-            yield f"{_variable(name)} is '{path}': there is no such file."
+            yield frozenset({name}), f"{_variable(name)} is '{path}': there is no such file."
+
+
+def _model_conflicts(settings: HubSettings) -> Iterator[_Conflict]:
+    if (settings.mapper_llm_url is None) != (settings.mapper_llm_model is None):
+        yield (
+            frozenset({"mapper_llm_url", "mapper_llm_model"}),
+            "HUB_MAPPER_LLM_URL and HUB_MAPPER_LLM_MODEL belong together: set both or none.",
+        )
+    if settings.mapper_llm_key is not None and settings.mapper_llm_url is None:
+        yield (
+            frozenset({"mapper_llm_key", "mapper_llm_url"}),
+            "HUB_MAPPER_LLM_KEY is set without HUB_MAPPER_LLM_URL: set the address too, or unset the key.",
+        )
 
 
 def _problems_beside() -> list[str]:
@@ -234,7 +325,7 @@ def _problems_beside() -> list[str]:
     try:
         HttpSettings()
     except ValidationError as error:
-        problems += _texts(error)
+        problems += _texts(error).values()
     try:
         fail_points.check_setting()
     except HubError as error:
@@ -259,7 +350,11 @@ def _shown_value(name: str, value: object) -> str:
     is_secret = name in HubSettings.model_fields and (isinstance(value, SecretStr) or name in _FROM_FILES)
     if is_secret and name != "store" and value is not None:
         return "***"
-    return without_secrets(str(value)) if value is not None else ""
+    if value is None:
+        return ""
+    # Whoever writes a key behind the address, where it is refused, must not find it in a terminal or a log.
+    text = _QUERY.sub("?***", str(value)) if name == "mapper_llm_url" else str(value)
+    return without_secrets(text)
 
 
 def _origin(name: str, origins: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from services.analyze.column_relations import with_relations
 from services.analyze.value_kinds import kinds_of
 from shared.catalog.lexicon import load_lexicon
 from shared.messages.analysis import ColumnProfile, ColumnType
@@ -63,7 +64,7 @@ def profile_columns(headers: Sequence[str], rows: Sequence[Sequence[str]], total
     columns: Iterable[Sequence[str]] = islice(zip_longest(*rows, fillvalue=""), len(headers)) if rows else ()
     profiles = [_profile(i, headers[i], cells) for i, cells in enumerate(columns)]
     profiles.extend(_profile(i, headers[i], ()) for i in range(len(profiles), len(headers)))
-    return [_beside_address(profiles, at) for at in range(len(profiles))]
+    return with_relations([_beside_address(profiles, at) for at in range(len(profiles))], rows)
 
 
 def _beside_address(profiles: Sequence[ColumnProfile], at: int) -> ColumnProfile:

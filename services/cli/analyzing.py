@@ -9,8 +9,7 @@ from typing import Any
 from services.analyze.entity_detection import detect
 from services.cli.analysis_report import describe
 from services.ingest.landing_work import SAMPLE_ROWS_MAX
-from services.mapper.proposals import propose
-from shared.catalog.evidence import load_evidence
+from services.mapper.known_shapes import informed_proposal
 from shared.connectors.delimited import land, sample_rows
 from shared.errors import HubError
 from shared.messages.analysis import SampledFile
@@ -48,9 +47,8 @@ def _read(file: Path) -> tuple[LandedFile, SampledFile] | dict[str, Any]:
 
 
 def _understood(files: Sequence[tuple[LandedFile, SampledFile]], entities: Mapping[str, str]) -> list[dict[str, Any]]:
-    evidence = load_evidence()
-    detections = detect([sampled for _, sampled in files], evidence)
-    mapping = propose(detections, evidence=evidence, entities=entities)
+    detections = detect([sampled for _, sampled in files])
+    mapping = informed_proposal(detections, entities=entities).document
     return [
         describe(detection, file, landed)
         for detection, file, (landed, _) in zip(detections, mapping.files, files, strict=True)

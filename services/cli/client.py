@@ -80,6 +80,14 @@ class Client:
         headers = {"Idempotency-Key": key} if key else {}
         return (await self._call("POST", path, json=body, headers=headers)).json()
 
+    async def put(self, path: str, body: Any) -> Any:
+        """The JSON answer to a PUT."""
+        return (await self._call("PUT", path, json=body)).json()
+
+    async def delete(self, path: str) -> Any:
+        """The JSON answer to a DELETE."""
+        return (await self._call("DELETE", path)).json()
+
     async def all(self, path: str) -> list[dict[str, Any]]:
         """Every item of a paged list."""
         return [item async for item in self.items(path)]

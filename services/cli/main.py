@@ -123,10 +123,12 @@ def analyze(
     if json:
         o.answer_json(entries)
     else:
-        from services.cli.tables import analysis_table, console
+        from services.cli.analysis_tables import analysis_table
+        from services.cli.tables import console
 
+        screen = console()
         for entry in entries:
-            console().print(analysis_table(entry, explain=explain))
+            screen.print(analysis_table(entry, explain=explain, width=screen.width))
     if all("error" in entry for entry in entries):
         raise o.Ended(1)
 

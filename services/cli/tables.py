@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from services.cli.explanations import percent
+
 View = dict[str, Any]
 
 STATES = {
@@ -87,26 +89,31 @@ def _money(money: View) -> Table:
     return table
 
 
-def understanding(session: View, mapping: View) -> Group:
-    """What the hub made of the files: to be looked at before it is approved."""
+def understanding(session: View, mapping: View, *, reasons: bool = True) -> Group:
+    """What the hub made of the files: to be looked at before it is approved. `reasons`: with what it says of each."""
     files = {file["sha256"]: file for file in session["files"] if file["state"] == "landed"}
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("File", "Holds", "Sure", "Records", "Columns used", "Not used"):
         table.add_column(title, justify="right" if title in ("Sure", "Records", "Columns used") else "left")
     for file in mapping["mapping"]["files"]:
         known = files.get(file["sha256"], {})
-        used = {field["column"] for record in file["records"] for field in record["fields"]} - {None}
+        used = _columns_used(file)
         unused = [header or f"column {at + 1}" for at, header in enumerate(file["headers"]) if at not in used]
         holds = ", ".join(dict.fromkeys(record["entity"] for record in file["records"])) or "left out"
         table.add_row(
             escape(file["file"]),
             holds,
-            f"{file['entity_confidence']:.0%}",
+            percent(file["entity_confidence"]),
             f"{known.get('records', 0):,}",
             f"{len(used)} of {len(file['headers'])}",
             escape(shortened(", ".join(unused), 60)),
         )
     lines = [
+        Text(f"{file['file']}: {' '.join(file['reasons'])}")
+        for file in mapping["mapping"]["files"]
+        if reasons and file["reasons"]
+    ]
+    lines += [
         Text(f"{file['name']} is left out: an identical copy of {file['duplicate_of']}.")
         for file in session["files"]
         if file["state"] == "duplicate"
@@ -117,49 +124,20 @@ def understanding(session: View, mapping: View) -> Group:
     return Group(table, *lines)
 
 
+def _columns_used(file: View) -> set[int]:
+    """Columns that feed a field, or tell which parent a reference means."""
+    fields = [field for record in file["records"] for field in record["fields"]]
+    feeding = {field["column"] for field in fields} - {None}
+    return feeding.union(*(field.get("evidence", {}).values() for field in fields))
+
+
 def _lacks(what: str, group: View) -> Text:
     return Text(f"{group['file']} {what} {' or '.join(group['labels'])} ({group['entity']}).")
 
 
-def mapping_tables(mapping: View) -> Group:
-    """Every file's columns and the fields they feed."""
-    tables = []
-    for file in mapping["files"]:
-        title = f"{file['file']}: {', '.join(dict.fromkeys(r['entity'] for r in file['records'])) or 'left out'}"
-        table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
-        for column in ("Column", "Field", "Sure", "Why"):
-            table.add_column(column)
-        for record in file["records"]:
-            for field in record["fields"]:
-                header = field["header"] or (f"column {field['column'] + 1}" if field["column"] is not None else "–")
-                reason = " ".join(field["reasons"])
-                name = f"{record['entity']}.{field['field']}"
-                table.add_row(escape(header), name, f"{field['confidence']:.0%}", escape(shortened(reason, 70)))
-        tables.append(table)
-    return Group(*tables)
-
-
-def analysis_table(entry: View, *, explain: bool = False) -> Group:
-    """What one file holds, column by column."""
-    if entry.get("error"):
-        return Group(Text(f"{entry['file']}: {entry['error']}", style="bold"), Text(""))
-    holds = entry["entity"] or "none of the entity types"
-    title = f"{entry['file']}: {holds} ({entry['entity_confidence']:.0%} sure), {entry['records']:,} records"
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("Column", "Feeds", "Sure", "Holds", *(["Why"] if explain else [])):
-        table.add_column(column)
-    for place, column in enumerate(entry["columns"], start=1):
-        feeds = [column["field"] or ""] + [f"{use['entity']}.{use['field']}" for use in column.get("also", [])]
-        sure = f"{column['confidence']:.0%}" if column["confidence"] is not None else ""
-        row = [column["header"] or f"column {place}", ", ".join(filter(None, feeds)) or "–", sure, column["type"]]
-        table.add_row(*map(escape, [*row, *([" ".join(column["reasons"])] if explain else [])]))
-    reasons = [Text(reason) for reason in entry.get("reasons", [])]
-    return Group(Text(title, style="bold"), *reasons, table, Text(""))
-
-
 def sessions_table(sessions: Iterable[View]) -> Table:
     """One line per session."""
-    return _table(
+    return table_of(
         ("Session", "Started", "State", "Files", "Name"),
         (
             (s["id"], _time(s["created_at"]), s["state"].replace("_", " "), str(len(s["files"])), s["name"])
@@ -170,7 +148,7 @@ def sessions_table(sessions: Iterable[View]) -> Table:
 
 def problems_table(problems: Iterable[View]) -> Table:
     """One line per problem of a record."""
-    return _table(
+    return table_of(
         ("File", "Row", "What", "Value", "Why"),
         (
             (p["file"], str(p["line"]), p["severity"], shortened(p.get("value") or "", 30), p["message"])
@@ -179,7 +157,8 @@ def problems_table(problems: Iterable[View]) -> Table:
     )
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def table_of(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A plain table of texts."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in titles:
         table.add_column(title, no_wrap=title == "Session")

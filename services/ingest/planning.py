@@ -12,6 +12,7 @@ from shared.messages.plan import RECORD_SLOTS_BITS, PlannedFile, PlannedStream, 
 
 FILES_MAX = 1_000
 """Files of one session: the rank of a file has 16 bits, and every one costs a message's round."""
+NAMES_TOLD_MAX = 5
 
 
 def make_plan(
@@ -41,9 +42,11 @@ def make_plan(
         key=lambda item: (item[0], item[1].sha256),
     )
     if not chosen:
+        names = sorted(name for name, _ in by_hash.values())
+        told = ", ".join(names[:NAMES_TOLD_MAX]) + (" …" if len(names) > NAMES_TOLD_MAX else "")
         raise BadInputError(
-            "No file is left to import: none of them holds one of the known entity types.",
-            next_step="Set the type of a file by hand, or add other files.",
+            f"No file is left to import: what was analysed ({told}) is of none of the known entity types, or left out.",
+            next_step="Say what a file holds (--entity FILE=TYPE, or in the mapping), or add other files.",
         )
     files = _planned_files(chosen, mappings)
     return RunPlan(

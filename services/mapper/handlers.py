@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from services.mapper.language_model import LanguageModel
 from services.mapper.mapped_batch import give_up_batch
 from services.mapper.mapping_plan import MappingSettings
 from services.mapper.mappings import Mappings
+from services.mapper.memory_store import MappingMemory
+from services.mapper.proposal_work import REMEMBERED, Asking, Known, Proposed
 from shared.messages import topics
 from shared.messages.batches import MappedBatch, RawBatch
 from shared.messages.control import EntitiesDetected
@@ -37,11 +40,13 @@ class _Work:
 
 @dataclass
 class MapperHandlers:
-    """One short method per message; `workers` does the mapping."""
+    """One short method per message; `workers` does the mapping. `language_model`: only where one is configured."""
 
     mappings: Mappings
     files: Files
     workers: WorkerPool
+    memory: MappingMemory | None = None
+    language_model: LanguageModel | None = None
     _works: Artifacts[_Work] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,11 +54,29 @@ class MapperHandlers:
 
     async def detected(self, delivery: Delivery) -> Sequence[Outgoing]:
         """Files are understood: propose their mapping."""
-        message: EntitiesDetected = delivery.message
-        analysis = await self.files.read(message.analysis)
-        proposed = await self.workers.call("services.mapper.proposal_work:propose_mapping", analysis)
-        mapping = MappingDocument.model_validate_json(proposed)
-        return await self.mappings.propose(message.account, message.session, message.version, mapping)
+        m: EntitiesDetected = delivery.message
+        before = await self.mappings.proposed_before(m.account, m.session, m.version, m.analysis)
+        if before is not None:
+            return before
+        mapping = await self._proposal(m.account, await self.files.read(m.analysis))
+        return await self.mappings.propose(m.account, m.session, m.version, mapping, m.analysis)
+
+    async def _proposal(self, account: str, analysis: bytes) -> MappingDocument:
+        """The proposal with what the account has approved before; asks the language model where nobody is sure."""
+        remembered = await self.memory.known_to(account) if self.memory is not None else []
+        known = Known(remembered=REMEMBERED.dump_json(remembered, exclude_defaults=True))
+        if (model := self.language_model) is not None:
+            known = msgspec.structs.replace(known, asking=Asking(model.confidence_below, model.samples_allowed))
+        proposed = await self._proposed(analysis, known)
+        if model is not None and (answers := await model.hints(proposed.questions)):
+            proposed = await self._proposed(analysis, msgspec.structs.replace(known, asking=None, answers=answers))
+        return MappingDocument.model_validate_json(proposed.document)
+
+    async def _proposed(self, analysis: bytes, known: Known) -> Proposed:
+        encoded = await self.workers.call(
+            "services.mapper.proposal_work:propose_mapping", analysis, msgspec.msgpack.encode(known)
+        )
+        return msgspec.msgpack.decode(encoded, type=Proposed)
 
     async def map_batch(self, delivery: Delivery) -> Sequence[Outgoing]:
         """One raw batch -> one mapped batch. Recomputed for a repeat: same text, same mapping, same bytes."""

@@ -6,14 +6,19 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from services.mapper.mapping_plan import missing_expected, missing_required
+from services.mapper.memory_store import MappingMemory, Seen
 from services.mapper.model import MAPPINGS, MappingView, MissingGroup, SessionMapping, Version
+from services.mapper.value_mapping import value_views, with_known_counts
 from shared.catalog import Catalog
-from shared.errors import BadInputError, ConflictError, NotFoundError
+from shared.errors import BadInputError, ConflictError, NotFoundError, RetryableError
 from shared.messages import topics
 from shared.messages.control import MappingApproved, MappingProposed
 from shared.messages.envelope import Outgoing
 from shared.messages.mapping import MappingDocument
+from shared.observability.events import MAPPING_NOT_REMEMBERED, emit
 from shared.runtime.outbox import Outbox
 from shared.storage.documents import Document, Documents
 from shared.storage.files import Files
@@ -23,20 +28,37 @@ VERSIONS_MAX = 200
 """Versions kept of one session's mapping; the oldest unapproved ones go first."""
 
 
+class _ColumnKind(msgspec.Struct):
+    type: str
+
+
+class _FileKinds(msgspec.Struct):
+    sha256: str
+    entity: str | None
+    columns: list[_ColumnKind]
+
+
+class _AnalysisKinds(msgspec.Struct):
+    """As much of an analysis as the memory needs: decoding the rest would cost more than learning."""
+
+    detections: list[_FileKinds]
+
+
 @dataclass
 class Mappings:
-    """The mappings of all accounts over their stores."""
+    """The mappings of all accounts over their stores. `memory`: learns from approvals."""
 
     documents: Documents
     outbox: Outbox
     files: Files
     catalog: Catalog
+    memory: MappingMemory | None = None
 
     async def view(self, account: str, session: str) -> MappingView:
         """The mapping that counts; NotFoundError until the session is analysed."""
         stored = await self._stored(account, session)
         version = stored.latest
-        document = MappingDocument.model_validate_json(await self.files.read(version.document))
+        document = await self._read(version.document)
         return MappingView(
             session=session,
             number=version.number,
@@ -46,12 +68,36 @@ class Mappings:
             mapping=document,
             missing_required=self._groups(missing_required(document, self.catalog)),
             missing_expected=self._groups(missing_expected(document, self.catalog)),
+            value_mappings=value_views(document, self.catalog),
         )
 
+    async def proposed_before(
+        self, account: str, session: str, session_version: int, analysis: str
+    ) -> Sequence[Outgoing] | None:
+        """What was sent when this analysis was proposed for; None where it never was.
+
+        A repeat is answered from what is stored: memory or a language model may say something else by now, and that
+        must not replace what somebody has looked at and approved.
+        """
+        document = await self._document(account, session)
+        stored = _parsed(document) if document else None
+        if stored is None or not stored.versions or stored.latest.session_version < session_version:
+            return None
+        if stored.latest.session_version > session_version:
+            return []
+        if not any(v.session_version == session_version and v.analysis == analysis for v in stored.versions):
+            return None
+        if not _proposal_kept(stored):
+            return None
+        return [self._proposed(stored, await self._read(stored.latest.document))]
+
     async def propose(
-        self, account: str, session: str, session_version: int, mapping: MappingDocument
+        self, account: str, session: str, session_version: int, mapping: MappingDocument, analysis: str = ""
     ) -> Sequence[Outgoing]:
-        """Keeps a proposal; the same one again, or one for older files, changes nothing. Returns what to send."""
+        """Keeps a proposal; the same one again, or one for older files, changes nothing. Returns what to send.
+
+        `analysis`: address of the analysis it was made from.
+        """
         async for _ in tries(f"The mapping of session {session}"):
             document = await self._document(account, session)
             stored = _parsed(document) if document else SessionMapping(session=session, account=account)
@@ -59,15 +105,17 @@ class Mappings:
             known = stored.versions[-1] if stored.versions else None
             if known and known.session_version > session_version:
                 return []
-            if known is None or (known.session_version, known.document) != (session_version, address):
-                if known and known.session_version == session_version and known.made_by != "proposal":
-                    return [self._proposed(stored, mapping)]  # a person has changed it: a repeat does not undo that
-                stored.versions.append(_next(stored, session_version, address, "proposal"))
-                try:
-                    await self._put(stored, document, [])
-                except ConflictError:
-                    continue
-            return [self._proposed(stored, mapping)]
+            is_current = known is not None and known.session_version == session_version
+            if known is not None and is_current and (known.made_by != "proposal" or known.document == address):
+                # What a person has changed stays as it is; a reset brings the new proposal.
+                if stored.proposed == address:
+                    return [self._proposed(stored, await self._read(known.document))]
+            else:
+                stored.versions.append(_next(stored, session_version, address, "proposal", analysis))
+            stored.proposed = address
+            with contextlib.suppress(ConflictError):
+                await self._put(stored, document, [])
+                return [self._proposed(stored, await self._read(stored.latest.document))]
         raise AssertionError("tries() ends by an error")
 
     async def replace(self, account: str, session: str, actor: str, mapping: MappingDocument) -> None:
@@ -76,11 +124,25 @@ class Mappings:
         if document is None:
             raise _not_analysed(session)
         stored = _parsed(document)
-        current = MappingDocument.model_validate_json(await self.files.read(stored.latest.document))
+        current = await self._read(stored.latest.document)
         adapted = _adapted(mapping, current)
         missing_required(adapted, self.catalog)
-        stored.versions.append(_next(stored, stored.latest.session_version, await self._save(adapted), actor))
-        await self._put(stored, document, [self._proposed(stored, adapted)])
+        await self._add(stored, document, await self._save(adapted), adapted, actor)
+
+    async def reset(self, account: str, session: str, actor: str) -> None:
+        """Makes the proposal the mapping again, as a new version; changes made by hand stay in the older ones."""
+        document = await self._document(account, session)
+        if document is None:
+            raise _not_analysed(session)
+        stored = _parsed(document)
+        address = _proposal_kept(stored)
+        if address is None:
+            raise ConflictError(
+                f"The proposal for session {session} is no longer kept. Nothing was changed.",
+                next_step="Analyse the session again: that makes a new one.",
+            )
+        if stored.latest.document != address:
+            await self._add(stored, document, address, await self._read(address), actor)
 
     async def approve(self, account: str, session: str, actor: str) -> None:
         """Approves the latest version; BadInputError names what is missing. Approving twice only tells it again.
@@ -101,12 +163,13 @@ class Mappings:
                 )
             with contextlib.suppress(ConflictError):
                 await self._put(stored, document, [await self._approved(stored, actor)])
-                return
+                break
+        await self._learn(stored, actor)
 
     async def _approved(self, stored: SessionMapping, actor: str) -> Outgoing:
         """Marks the latest version as approved; what to send."""
         version = stored.latest
-        mapping = MappingDocument.model_validate_json(await self.files.read(version.document))
+        mapping = await self._read(version.document)
         if missing := self._groups(missing_required(mapping, self.catalog)):
             needs = "; ".join(f"{group.file}: {' or '.join(group.labels)}" for group in missing)
             raise BadInputError(
@@ -124,7 +187,33 @@ class Mappings:
         )
         return Outgoing(topics.MAPPING_APPROVED, message, stored.session, stored.session)
 
+    async def _learn(self, stored: SessionMapping, actor: str) -> None:
+        """Hands the approved version to the memory. The approval stands whether or not that succeeds."""
+        if self.memory is None:
+            return
+        version = stored.latest
+        try:
+            seen: dict[str, Seen] = {}
+            if version.analysis:
+                analysis = msgspec.msgpack.decode(await self.files.read(version.analysis), type=_AnalysisKinds)
+                seen = {f.sha256: Seen([column.type for column in f.columns], f.entity) for f in analysis.detections}
+            mapping = await self._read(version.document)
+            await self.memory.learn(stored.account, mapping, seen, session=stored.session, actor=actor)
+        except (RetryableError, NotFoundError) as error:
+            emit(MAPPING_NOT_REMEMBERED, session_id=stored.session, exc_info=error)
+
     # ---- inside -----------------------------------------------------------------------------------------------
+
+    async def _add(
+        self, stored: SessionMapping, document: Document, address: str, mapping: MappingDocument, actor: str
+    ) -> None:
+        """Appends a version that somebody made."""
+        latest = stored.latest
+        stored.versions.append(_next(stored, latest.session_version, address, actor, latest.analysis))
+        await self._put(stored, document, [self._proposed(stored, mapping)])
+
+    async def _read(self, address: str) -> MappingDocument:
+        return MappingDocument.model_validate_json(await self.files.read(address))
 
     async def _document(self, account: str, session: str) -> Document | None:
         return await self.documents.get(MAPPINGS, session, account=account)
@@ -188,7 +277,8 @@ def _adapted(given: MappingDocument, current: MappingDocument) -> MappingDocumen
                 next_step="Export the mapping of these files, change it, and import that. Nothing was changed.",
                 code="mapping",
             )
-        files.append(chosen.model_copy(update={"file": file.file, "sha256": file.sha256}))
+        own = chosen.model_copy(update={"file": file.file, "sha256": file.sha256})
+        files.append(with_known_counts(own, file))
     if unknown := set(by_name) - {file.file for file in current.files} - {f.file for f in files}:
         raise BadInputError(
             f"The mapping names files that are not in this session: {', '.join(sorted(unknown))}.",
@@ -198,9 +288,19 @@ def _adapted(given: MappingDocument, current: MappingDocument) -> MappingDocumen
     return given.model_copy(update={"files": tuple(files)})
 
 
-def _next(stored: SessionMapping, session_version: int, address: str, made_by: str) -> Version:
+def _next(stored: SessionMapping, session_version: int, address: str, made_by: str, analysis: str) -> Version:
     number = stored.versions[-1].number + 1 if stored.versions else 1
-    return Version(number=number, session_version=session_version, document=address, made_by=made_by)
+    return Version(number=number, session_version=session_version, document=address, made_by=made_by, analysis=analysis)
+
+
+def _proposal_kept(stored: SessionMapping) -> str | None:
+    """The latest proposal for the files as they are; mappings of older hubs do not note it beside their versions."""
+    if stored.proposed:
+        return stored.proposed
+    now = stored.latest.session_version
+    return next(
+        (v.document for v in reversed(stored.versions) if (v.made_by, v.session_version) == ("proposal", now)), None
+    )
 
 
 def _parsed(document: Document) -> SessionMapping:

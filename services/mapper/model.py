@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from services.mapper.value_mapping import ValueMappingView
 from shared.messages.mapping import MappingDocument
 
 MAPPINGS = "mapper.mappings"
@@ -17,6 +18,8 @@ class Version(BaseModel):
     document: str
     made_by: str
     approved_by: str | None = None
+    analysis: str = ""
+    """Address of the analysis the proposal was made from; a mapping given by hand keeps that of the one before."""
 
 
 class SessionMapping(BaseModel):
@@ -25,6 +28,8 @@ class SessionMapping(BaseModel):
     session: str
     account: str
     versions: list[Version] = Field(default_factory=list)
+    proposed: str = ""
+    """Address of the latest proposal, to which the mapping can be reset."""
 
     @property
     def latest(self) -> Version:
@@ -52,3 +57,5 @@ class MappingView(BaseModel):
     mapping: MappingDocument
     missing_required: list[MissingGroup]
     missing_expected: list[MissingGroup]
+    value_mappings: list[ValueMappingView] = Field(default_factory=list)
+    """Columns that feed a field with fixed values: each value with its frequency and what becomes of it."""

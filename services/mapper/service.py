@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from services.mapper.api import make_router
 from services.mapper.handlers import MapperHandlers
+from services.mapper.language_model import LanguageModel
 from services.mapper.mappings import Mappings
+from services.mapper.memory_store import MappingMemory
 from shared.catalog import Catalog
+from shared.messages.envelope import Clock
 from shared.messages.topics import BATCH_EXTRACTED, ENTITIES_DETECTED, consumer_group
 from shared.runtime import Route, Service, WorkerPool
 from shared.runtime.outbox import Outbox
@@ -16,11 +19,22 @@ NAME = "mapper"
 
 
 def make_mapper(
-    *, documents: Documents, outbox: Outbox, files: Files, workers: WorkerPool, catalog: Catalog
+    *,
+    documents: Documents,
+    outbox: Outbox,
+    files: Files,
+    workers: WorkerPool,
+    clock: Clock,
+    catalog: Catalog,
+    language_model: LanguageModel | None = None,
+    memory_shared: bool = False,
 ) -> Service:
-    """Mapper over its stores."""
-    mappings = Mappings(documents=documents, outbox=outbox, files=files, catalog=catalog)
-    handlers = MapperHandlers(mappings=mappings, files=files, workers=workers)
+    """Mapper over its stores. `memory_shared`: accounts may share what they approved with each other."""
+    memory = MappingMemory(documents=documents, clock=clock, may_share=memory_shared)
+    mappings = Mappings(documents=documents, outbox=outbox, files=files, catalog=catalog, memory=memory)
+    handlers = MapperHandlers(
+        mappings=mappings, files=files, workers=workers, memory=memory, language_model=language_model
+    )
     return Service(
         name=NAME,
         routes=[
@@ -35,5 +49,5 @@ def make_mapper(
                 fail_point_before_commit="mapper.mapped_not_committed",
             ),
         ],
-        router=make_router(mappings),
+        router=make_router(mappings, memory),
     )

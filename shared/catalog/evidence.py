@@ -71,6 +71,18 @@ class Evidence:
             fit *= 1 - loss * profile.kinds.get(kind, 0.0)
         return fit
 
+    def fit_table(self, entity: str, field: str) -> dict[str, float]:
+        """How well values of each column type fit the field; "*" for those not listed."""
+        return self._fit[entity, field]
+
+    def speaking_against(self, entity: str, field: str) -> dict[str, float]:
+        """Kinds of values that speak against the field, with the fit it loses where all values are of the kind."""
+        return dict(self._against.get(f"{entity}.{field}") or self._against.get(field, {}))
+
+    def telling(self, entity: str, field: str) -> dict[str, float]:
+        """Kinds of values that by themselves speak for the field, with their strength."""
+        return next((wanted for name, wanted in self._telling[entity] if name == field), {})
+
     def field_scores(self, entity: str, profile: ColumnProfile) -> list[FieldScore]:
         """Every field of the entity type for which something speaks, the best first."""
         header = profile.header

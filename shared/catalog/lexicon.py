@@ -6,6 +6,8 @@ phrase of a field; they are evidence, not probabilities.
 
 from __future__ import annotations
 
+import copy
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +60,17 @@ class Vocabulary:
 
     whole: bool
     words: frozenset[str]
+
+
+def platform_label(platform: str) -> str:
+    """The platform's name as its maker writes it."""
+    return _PLATFORM_LABELS.get(platform, platform.replace("_", " ").title())
+
+
+_PLATFORM_LABELS = {
+    "fieldedge": "FieldEdge", "servicenow": "ServiceNow", "servicetitan": "ServiceTitan",
+    "servicetracker": "ServiceTracker",
+}  # fmt: skip
 
 
 def _stem(word: str) -> str:
@@ -237,14 +250,31 @@ class Lexicon:
 
     # ---- scores -----------------------------------------------------------------------------------------------
 
+    def is_known(self, word: str) -> bool:
+        """True for words of the lexicon."""
+        return word in self._known
+
+    def phrases(self) -> list[tuple[frozenset[str], list[tuple[tuple[str, str], float]]]]:
+        """Every phrase that names fields, with the fields it names and how surely."""
+        return [(phrase, sorted(targets.items())) for phrase, targets in self._targets.items()]
+
+    def without(self, phrases: frozenset[frozenset[str]]) -> Lexicon:
+        """The same words, but for whole phrases that are left out and known exports: for measuring and training."""
+        fewer = copy.copy(self)
+        fewer._targets = {phrase: targets for phrase, targets in self._targets.items() if phrase not in phrases}
+        fewer._nothing = self._nothing - phrases
+        fewer.platforms = ()
+        return fewer
+
     def _weight(self, words: Iterable[str]) -> float:
-        return sum(self._weights.get(word, 1.0) for word in words)
+        # Sets of words have another order in each process; the sum must not depend on it to the last bit.
+        return math.fsum(self._weights.get(word, 1.0) for word in words)
 
     @lru_cache(maxsize=8192)  # noqa: B019
     def _similar(self, words: frozenset[str]) -> dict[int, float]:
         """Phrase number -> weighted share of common words, from SIMILARITY_MIN on."""
         shared: dict[int, float] = {}
-        for word in words:
+        for word in sorted(words):
             weight = self._weights.get(word, 1.0)
             for index in self._by_word.get(word, ()):
                 shared[index] = shared.get(index, 0.0) + weight

@@ -36,6 +36,19 @@ class Options(_Document):
     """Used where the cell is empty."""
 
 
+class SourceValue(_Document):
+    """One value of a column that feeds an enum, and what was proposed for it. What is done with it is in `Options`."""
+
+    value: str
+    """As it is most often written."""
+    count: int
+    """How often it was seen in the sample, all spellings that are compared as equal together."""
+    proposed: str | None = None
+    """The allowed value it was taken for, used only where it is sure (0.9); None: nobody knows."""
+    confidence: float = 0.0
+    reason: str = ""
+
+
 class FieldMapping(_Document):
     """One field of one record. `column` is the 0-based index in the file, None with a constant `default`."""
 
@@ -53,6 +66,12 @@ class FieldMapping(_Document):
         default_factory=dict
     )
     """Only for references: further columns (by index) that say something about the same parent."""
+    source_values: tuple[SourceValue, ...] = ()
+    """Only for enums: values of the column, those to decide first, then by frequency. `options` decides."""
+    source_values_total: int = 0
+    """How many different values were seen, listed or not."""
+    source_values_rows: int = 0
+    """In how many rows of the sample they were seen."""
 
 
 class RecordMapping(_Document):

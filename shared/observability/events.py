@@ -83,3 +83,12 @@ FILE_REJECTED = register("file_rejected", "warning", "A file could not be landed
 RECORDS_STAGED = register("records_staged", "debug", "A batch was validated and staged; facts per entity type.")
 RECORDS_DECIDED = register("records_decided", "debug", "What becomes of a batch's records of one type was stored.")
 RUN_ENDED = register("run_ended", "info", "A run came to its end state; what it did is in its report.")
+MAPPING_REMEMBERED = register("mapping_remembered", "info", "An approved mapping was kept for files of the same shape.")
+MAPPING_NOT_REMEMBERED = register(
+    "mapping_not_remembered", "warning", "An approved mapping could not be kept for later; the approval stands."
+)
+MAPPING_FORGOTTEN = register("mapping_forgotten", "info", "Remembered mappings were forgotten on demand.")
+MAPPING_SHARED = register("mapping_shared", "info", "A remembered mapping is shared with other accounts, or no longer.")
+LANGUAGE_MODEL_ASKED = register(
+    "language_model_asked", "info", "A language model was asked about columns; `outcome` says what became of it."
+)

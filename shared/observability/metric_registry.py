@@ -92,6 +92,10 @@ WARNINGS = Metric(
 BATCHES = Metric(
     "hub_loader_batches_total", "counter", ("entity", "decision"), "Decisions about (batch, entity type) first stored.",
 )  # fmt: skip
+LANGUAGE_MODEL_CALLS = Metric(
+    "hub_mapper_language_model_calls_total", "counter", ("outcome",),
+    "Files a language model was asked about, by what became of it. Without an answer the proposal stays as it was.",
+)  # fmt: skip
 LOG_EVENTS = Metric(
     "hub_process_log_events_total", "counter", ("event",), "Log lines by event, counted below the shown level too.",
 )  # fmt: skip
@@ -122,6 +126,7 @@ def label_values(version: str) -> dict[str, frozenset[str]]:
             *("finished", "dead_letter", "retried", "paused", "halted"),
             *("landed", "rejected"),
             *("valid", "imported", "skipped", "errored"),
+            *("answered", "unusable", "refused", "timed_out", "unreachable"),
         },
         "part": set(PARTS),
         "reason": {*_RUNTIME_REASONS, *(error.code for error in _branches(HubError))},

@@ -38,6 +38,7 @@ class Metrics:
             events.RECORDS_STAGED.name: self._staged,
             events.RECORDS_DECIDED.name: self._decided,
             events.RUN_ENDED.name: self._run_ended,
+            events.LANGUAGE_MODEL_ASKED.name: self._language_model_asked,
         }
         self._gauge(names.BUILD_INFO, version=version).set(1)
 
@@ -129,6 +130,9 @@ class Metrics:
 
     def _run_ended(self, facts: Mapping[str, Any]) -> None:
         self._count(names.RUNS, state=facts["state"])
+
+    def _language_model_asked(self, facts: Mapping[str, Any]) -> None:
+        self._count(names.LANGUAGE_MODEL_CALLS, outcome=facts["outcome"])
 
     def _count_records(self, metric: Metric, facts: Mapping[str, Any], *outcomes: str) -> None:
         for outcome in outcomes:

@@ -129,7 +129,8 @@ def commands(group: typer.Typer, prefix: str = "") -> set[str]:
 def commands_named_in(text: str) -> set[str]:
     """`hub ...` commands of code spans and blocks."""
     found = set()
-    for match in re.finditer(r"(?:`|/|^)hub ((?:mapping |topics |dead-letters )?[a-z][a-z-]*)", text, re.MULTILINE):
+    groups = "mapping memory |mapping |topics |dead-letters "
+    for match in re.finditer(rf"(?:`|/|^)hub ((?:{groups})?[a-z][a-z-]*)", text, re.MULTILINE):
         found.add(match.group(1))
     return found
 

@@ -22,7 +22,9 @@ WITH_PORTS = {
     "services/ingest/sessions.py": "keeps sessions, samples files through worker processes",
     "services/ingest/starting.py": "numbers runs and starts them over the stores",
     "services/loader/destination_hub.py": "the destination that is the hub's own record store",
+    "services/mapper/language_model.py": "asks an endpoint over HTTP",
     "services/mapper/mappings.py": "keeps mappings in the document store and sends through the outbox",
+    "services/mapper/memory_store.py": "keeps what approvals taught in the document store",
     "services/status/error_file.py": "reads problems and landed files while it writes the error file",
     "services/status/progress.py": "reads outcomes and feeds the listeners of the progress stream",
 }
@@ -38,7 +40,7 @@ VALUE_TYPES = {
 }
 """Pure modules that take or give the plain tuples in which a port speaks (RecordRow, StagedKeys, Outcome)."""
 
-PURE = ("shared.catalog", "shared.errors", "shared.messages")
+PURE = ("shared.catalog", "shared.errors", "shared.matching", "shared.messages")
 WORKER_ENTRIES = ("shared.connectors", "shared.runtime.workers")
 """`*_work.py` modules run in worker processes: they read landed files and report progress."""
 COMPUTING = {"msgspec", "numpy", "phonenumbers", "pydantic", "rapidfuzz", "yaml", "zstandard"}

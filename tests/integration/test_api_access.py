@@ -59,6 +59,7 @@ class Known:
             entity="customers",
             action="cancel",
             token_id="0123456789abcdef",
+            entry_id="0123456789abcdef",
         )
         return filled.removeprefix("/api/v1")
 
@@ -229,6 +230,7 @@ async def test_lists_of_another_account_are_empty(known: Known) -> None:
     assert (await known.stranger.get("/runs", params={"state": "all"})).json() == []
     assert (await known.stranger.get("/records/customers")).json()["items"] == []
     assert (await known.stranger.get("/exports/customers")).text == ""
+    assert (await known.stranger.get("/mapping-memory")).json() == {"entries": [], "audit": []}
     assert [token["name"] for token in (await known.stranger.get("/tokens")).json()] == ["stranger"]
 
 

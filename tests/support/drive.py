@@ -23,12 +23,12 @@ DEADLINE_SECONDS = 120.0
 LOCAL_FILE = "application/vnd.hub.local-file+json"
 
 
-def client_of(hub: Hub) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
-    """A client of a hub in this process, acting as the owner of its data directory."""
+def client_of(hub: Hub, token: str | None = None) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
+    """A client of a hub in this process, acting as the owner of its data directory where no token is given."""
     return httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app=hub.app),
         base_url="http://hub/api/v1",
-        headers={"Authorization": f"Bearer {hub.local_token}"},
+        headers={"Authorization": f"Bearer {token or hub.local_token}"},
         timeout=DEADLINE_SECONDS,
     )
 

@@ -84,3 +84,26 @@ def test_a_parent_file_of_which_only_a_part_was_sampled_is_known_by_the_values()
     [relation] = detect([customers, invoices])[1].relations
 
     assert (relation.column, relation.parent_entity, relation.share) == (1, "customers", 1.0)
+
+
+def test_what_a_doubtful_file_holds_is_decided_by_whose_records_its_values_are() -> None:
+    people = [[f"C{1000 + i}", f"Ann Smith{i}", f"ann{i}@example.com"] for i in range(8)]
+    customers = sampled("customers.csv", ["Customer ID", "Customer Name", "Email"], *people)
+    places = sampled("export.csv", ["", ""], *([row[0], f"{i + 1} Elm St"] for i, row in enumerate(people)))
+
+    alone = detect([places])[0]
+    beside = detect([customers, places])[1]
+
+    assert (alone.entity, beside.entity) == (None, "properties")
+
+
+def test_a_second_file_of_the_same_records_is_no_child_of_the_first() -> None:
+    people = [[f"C{1000 + i}", f"Ann Smith{i}", f"555201000{i}", f"ann{i}@example.com"] for i in range(8)]
+    customers = sampled("customers.csv", ["Customer ID", "Customer Name", "Phone", "Email"], *people)
+    again = sampled("export.csv", [""] * 4, *people)
+
+    alone = detect([again])[0]
+    beside = detect([customers, again])[1]
+
+    assert [relation.parent_entity for relation in beside.relations] == ["customers", "customers"]
+    assert (beside.entity, beside.entity_confidence) == (alone.entity, alone.entity_confidence)

@@ -107,6 +107,14 @@ def test_one_of_several_processes_needs_a_bus_that_is_shared() -> None:
         ({"HUB_KAFKA_USERNAME": "hub", "HUB_KAFKA_PASSWORD": "x"}, "which sends no user and password"),
         ({"HUB_KAFKA_CA_FILE": __file__}, "needs an HUB_KAFKA_PROTOCOL of SSL or SASL_SSL"),
         ({"HUB_KAFKA_PROTOCOL": "TLS"}, "HUB_KAFKA_PROTOCOL is 'TLS'"),
+        ({"HUB_MAPPER_LLM_URL": "https://llm.example/v1"}, "HUB_MAPPER_LLM_URL and HUB_MAPPER_LLM_MODEL belong"),
+        ({"HUB_MAPPER_LLM_URL": "llm.example", "HUB_MAPPER_LLM_MODEL": "m"}, "write http://HOST"),
+        ({"HUB_MAPPER_LLM_URL": "http://u:p@h/v1", "HUB_MAPPER_LLM_MODEL": "m"}, "must hold no user, password"),
+        ({"HUB_MAPPER_LLM_URL": "http://h:99999/v1", "HUB_MAPPER_LLM_MODEL": "m"}, "write http://HOST[:PORT]"),
+        ({"HUB_MAPPER_LLM_URL": "http://h:port/v1", "HUB_MAPPER_LLM_MODEL": "m"}, "write http://HOST[:PORT]"),
+        ({"HUB_MAPPER_LLM_KEY": "sk-é"}, "HUB_MAPPER_LLM_KEY is '***': a key has printable ASCII characters"),
+        ({"HUB_MAPPER_LLM_KEY": "sk-1"}, "HUB_MAPPER_LLM_KEY is set without HUB_MAPPER_LLM_URL"),
+        ({"HUB_MAPPER_LLM_TIMEOUT_SECONDS": "0"}, "HUB_MAPPER_LLM_TIMEOUT_SECONDS is '0'"),
         ({"HUB_TOPIC_PREFIX": "Tests "}, "HUB_TOPIC_PREFIX is 'Tests '"),
         ({"HUB_OWNER_TOKEN_FILE": "/nowhere/token"}, "the file cannot be read (No such file or directory)"),
         ({"HUB_FAIL_POINT": "nowhere"}, "nowhere"),
@@ -119,6 +127,18 @@ def test_settings_that_cannot_work_are_refused(
         monkeypatch.setenv(name, value)
 
     assert told in refused()
+
+
+def test_a_key_behind_the_address_is_not_shown_and_only_the_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_MAPPER_LLM_URL", "http://x/v1?key=geheim#geheim")
+    monkeypatch.setenv("HUB_MAPPER_LLM_MODEL", "m")
+    monkeypatch.setenv("HUB_MAPPER_LLM_KEY", "sk-1")
+
+    text = refused()
+
+    assert text.startswith("1 setting is wrong.")
+    assert "HUB_MAPPER_LLM_URL is 'http://x/v1?***': it must hold no user, password, query or fragment" in text
+    assert "geheim" not in text
 
 
 def test_secrets_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +157,21 @@ def test_secrets_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert settings.kafka_password is not None
     assert settings.kafka_password.get_secret_value() == "geheim"
     assert settings.store_place == MongoServer("mongodb://u:geheim@mongo/hub")
+
+
+def test_the_key_of_the_language_model_comes_from_a_file_and_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("sk-geheim\n")
+    monkeypatch.setenv("HUB_MAPPER_LLM_URL", "https://llm.example/v1")
+    monkeypatch.setenv("HUB_MAPPER_LLM_MODEL", "small")
+    monkeypatch.setenv("HUB_MAPPER_LLM_KEY_FILE", str(tmp_path / "key"))
+
+    settings = load_settings()
+
+    assert settings.mapper_llm_key is not None
+    assert settings.mapper_llm_key.get_secret_value() == "sk-geheim"
+    assert "sk-geheim" not in str(shown(settings))
 
 
 def test_a_secret_given_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_a_mapping_of_files_that_are_gone_is_refused_and_names_them() -> None:
 
 
 def test_a_session_in_which_nothing_is_to_be_imported_is_refused() -> None:
-    with pytest.raises(BadInputError, match="No file is left"):
+    with pytest.raises(BadInputError, match=r"No file is left.*notes\.csv"):
         planned(File("notes.csv", [9], []))
 
 

@@ -74,3 +74,39 @@ async def test_a_version_that_comes_while_another_one_is_approved_is_not_approve
 
     view = await desk.mappings.view("main", "s1")
     assert (view.approved, view.session_version, desk.approved()) == (False, 2, [])
+
+
+# ---- reset ----------------------------------------------------------------------------------------------------
+
+
+async def proposal_after(desk: Desk, label: str) -> None:
+    """Somebody changes the mapping by hand; then the same files are analysed again and proposed for otherwise."""
+    await desk.mappings.replace("main", "s1", "ann", MappingDocument(source_label="by hand", files=()))
+    await desk.mappings.propose("main", "s1", 1, MappingDocument(source_label=label, files=()), "again")
+
+
+async def test_a_new_proposal_leaves_what_a_person_has_changed(desk: Desk) -> None:
+    await proposal_after(desk, "second")
+
+    assert (await desk.mappings.view("main", "s1")).mapping.source_label == "by hand"
+
+
+async def test_a_reset_brings_the_latest_proposal_even_where_the_mapping_was_changed_before_it(desk: Desk) -> None:
+    await proposal_after(desk, "second")
+
+    await desk.mappings.reset("main", "s1", "ann")
+
+    assert (await desk.mappings.view("main", "s1")).mapping.source_label == "second"
+
+
+async def test_where_no_proposal_is_kept_the_same_analysis_makes_a_new_one(desk: Desk) -> None:
+    await desk.mappings.propose("main", "s1", 1, FIRST, "analysis")
+    await proposal_after(desk, "second")
+    stored = await desk.mappings._stored("main", "s1")
+    document = await desk.mappings._document("main", "s1")
+    stored.proposed, stored.versions = "", stored.versions[-1:]
+    await desk.mappings._put(stored, document, [])
+
+    with pytest.raises(ConflictError, match="no longer kept"):
+        await desk.mappings.reset("main", "s1", "ann")
+    assert await desk.mappings.proposed_before("main", "s1", 1, stored.latest.analysis) is None

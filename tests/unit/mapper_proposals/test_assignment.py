@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from services.mapper.assignment import assign
+from services.mapper.assignment import assign, fill_required
 
 
 def test_nothing_is_an_answer() -> None:
@@ -29,3 +29,17 @@ def test_no_other_assignment_gains_more(gains: np.ndarray) -> None:
     padded = np.concatenate((np.maximum(gains, 0), np.zeros((rows, rows))), axis=1)
     best = max(sum(padded[r, c] for r, c in enumerate(p)) for p in permutations(range(columns + rows), rows))
     assert gained == best
+
+
+def test_a_required_field_takes_the_likeliest_column_left_over() -> None:
+    chances = [{"number": 0.2, "notes": 0.9}, {"number": 0.3}, {"number": 0.25}, {"number": 0.1}]
+
+    assert fill_required({0: "notes"}, [("number",)], chances) == {0: "notes", 1: "number"}
+
+
+def test_a_required_field_stays_without_column_where_nothing_speaks_for_one() -> None:
+    assert fill_required({}, [("number",)], [{"number": 0.1}, {"notes": 0.3}]) == {}
+
+
+def test_of_fields_that_stand_for_each_other_one_is_enough() -> None:
+    assert fill_required({0: "company"}, [("name", "company")], [{"company": 0.9}, {"name": 0.3}]) == {0: "company"}

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from services.analyze.entity_detection import detect
-from services.mapper.proposals import propose
+from services.mapper.proposals import propose, propose_file
 from shared.catalog.model import load_catalog
+from shared.matching.scorer import load_scorer
 from shared.messages.analysis import SampledFile
 from shared.messages.mapping import FieldMapping, FileMapping, RecordMapping
 from tests.support.sampled import JOBBER_CLIENTS, JOBBER_JOBS, sampled
@@ -195,3 +196,50 @@ def test_an_export_is_known_by_its_spelling_whatever_fields_the_business_added(e
     [detection] = detect([sampled("x.csv", [*headers, *extra])])
 
     assert detection.platform == "jobber"
+
+
+def test_words_that_are_no_part_of_the_names_beside_them_are_no_last_names() -> None:
+    file = sampled(
+        "clients.csv",
+        ["Client Name", "Xq77", "Email"],
+        ["Ann Smith", "blue", "ann@example.com"],
+        ["Bob Hill", "green", "bob@example.com"],
+        ["Cy Jones", "red", "cy@example.com"],
+    )
+    [record] = _file(file, clients="customers").records
+    assert set(_by_field(record)) == {"name", "email"}
+
+
+def test_every_proposal_says_why_and_a_doubtful_one_what_else_it_could_be() -> None:
+    for file in propose(detect([JOBBER_CLIENTS, JOBBER_JOBS])).files:
+        for field in (field for record in file.records for field in record.fields):
+            assert 1 <= len(field.reasons) <= 3
+            assert field.runner_up != field.field
+
+
+def test_of_two_columns_for_a_field_the_one_with_values_feeds_it() -> None:
+    headers = ["Account number", "Customer number", "Customer name", "Email"]
+    rows = [["", "4711", "Ann Smith", "ann@example.com"], ["", "4712", "Bob Hill", "bob@example.com"]]
+    [record] = _file(sampled("customers.csv", headers, *rows)).records
+
+    assert _by_field(record)["source_id"].header == "Customer number"
+
+
+def test_an_address_comes_from_one_place_and_that_is_the_billing_address() -> None:
+    headers = ["Customer name", "Street", "City", "Zip", "Billing Street", "Billing City", "Billing Zip"]
+    rows = [
+        ["Ann Smith", "1 Elm St", "Mesa", "85201", "9 Main St", "Tampa", "33601"],
+        ["Bob Hill", "2 Oak Ave", "Mesa", "85201", "8 Main St", "Macon", "31201"],
+    ]
+    customer = _by_field(_file(sampled("customers.csv", headers, *rows)).records[0])
+
+    assert [customer[field].header for field in ("street", "city", "postal_code")] == headers[4:]
+
+
+def test_a_column_called_nothing_like_it_does_not_fill_a_required_field() -> None:
+    file = sampled("people.csv", ["Colour", "Shape"], ["red", "round"], ["blue", "square"])
+    [detection] = detect([file])
+
+    document = propose_file(detection, load_scorer(), entity="customers", given=True)
+
+    assert [field.field for record in document.records for field in record.fields if field.column is not None] == []

@@ -245,5 +245,5 @@ def test_the_sets_are_small_enough_for_every_series_to_exist_at_once() -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_a_metric_is_named_after_service_what_and_unit(metric: Metric) -> None:
-    assert re.fullmatch(r"hub_(build_info|(runtime|process|ingest|loader)(_[a-z]+)+)", metric.name)
+    assert re.fullmatch(r"hub_(build_info|(runtime|process|ingest|mapper|loader)(_[a-z]+)+)", metric.name)
     assert metric.name.endswith("_total") == (metric.kind == "counter")
