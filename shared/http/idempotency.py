@@ -100,23 +100,20 @@ class Idempotency:
     async def _claim(self, id: str, account: str, fingerprint: bytes) -> int | _Kept:
         """The revision of our claim on the key, or the answer kept for it."""
         stored = await self._documents.get(COLLECTION, id)
-        if stored is not None:
-            kept = _decode(stored)
-            if kept.fingerprint != fingerprint:
-                raise BadInputError(
-                    f"This {HEADER} was used before, for a call with other content. Nothing was done.",
-                    next_step="Use a new key for a new call.",
-                    code="idempotency_key_reused",
-                )
-            if kept.status:
-                return kept
-            if kept.at > self._clock() - ABANDONED_SECONDS:
-                raise _in_progress()
+        kept = _known(stored, fingerprint)
+        if kept is not None and kept.status:
+            return kept
+        if kept is not None and kept.at > self._clock() - ABANDONED_SECONDS:
+            raise _in_progress()
         try:
             return await self._store(
                 id, account, _Kept(fingerprint, self._clock()), stored.revision if stored is not None else 0
             )
         except ConflictError:
+            # Another call was quicker: it has just been answered after all, or begins as this one does.
+            kept = _known(await self._documents.get(COLLECTION, id), fingerprint)
+            if kept is not None and kept.status:
+                return kept
             raise _in_progress() from None
 
     async def _make(
@@ -162,8 +159,18 @@ def _in_progress() -> ConflictError:
     )
 
 
-def _decode(document: Document) -> _Kept:
-    return msgspec.msgpack.decode(document.body, type=_Kept)
+def _known(stored: Document | None, fingerprint: bytes) -> _Kept | None:
+    """What is kept for a key; BadInputError where that belongs to a call with other content."""
+    if stored is None:
+        return None
+    kept = msgspec.msgpack.decode(stored.body, type=_Kept)
+    if kept.fingerprint != fingerprint:
+        raise BadInputError(
+            f"This {HEADER} was used before, for a call with other content. Nothing was done.",
+            next_step="Use a new key for a new call.",
+            code="idempotency_key_reused",
+        )
+    return kept
 
 
 def _order(at: float) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -404,6 +405,31 @@ async def test_a_call_that_was_killed_is_done_again_with_the_same_resource(hub: 
 
     assert again.status_code == 201
     assert replayed.headers["location"] == again.headers["location"]
+
+
+async def test_a_call_that_is_answered_while_its_repetition_takes_over_is_told_again(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repetition has read that nobody answers any more, and is too late when it wants to take the key over."""
+    key = {"Idempotency-Key": "k-1"}
+    first = asyncio.ensure_future(hub.admin.post("/things", json={"name": "slow"}, headers=key))
+    async with asyncio.timeout(10):
+        while not hub.made:
+            await asyncio.sleep(0)
+    hub.clock.now += ABANDONED_SECONDS + 1
+    store = Idempotency._store
+
+    async def store_late(self: Idempotency, id: str, account: str, kept: Any, revision: int) -> int:
+        if not kept.status:
+            hub.hold.set()
+            await first
+        return await store(self, id, account, kept, revision)
+
+    monkeypatch.setattr(Idempotency, "_store", store_late)
+    again = await hub.admin.post("/things", json={"name": "slow"}, headers=key)
+
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert hub.made == ["slow"]
 
 
 async def test_a_refused_call_can_be_repeated_with_its_key(hub: Hub) -> None:
