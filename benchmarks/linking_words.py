@@ -72,7 +72,8 @@ FIRMS = separate(
     """
     Apartments|Bakery|Books|Brewing|Church|Dental Group|Diner|Family Trust|Fitness|Hotel|Holdings|Law Offices|
     Montessori School|Pharmacy|Properties|Realty|Senior Living|Storage|Veterinary Clinic|Vineyards|& Sons|Brothers|
-    Heating & Cooling|Plumbing|Enterprises|Auto Body|Construction|Logistics|Dairy|Printing
+    Heating & Cooling|Plumbing|Enterprises|Auto Body|Construction|Logistics|Dairy|Printing|Electric|Painting|Roofing|
+    Landscaping|Pest Control
     """,
     "|",
 )

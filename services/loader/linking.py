@@ -41,6 +41,7 @@ class Link(msgspec.Struct, kw_only=True, omit_defaults=True):
     normalised: str = ""
     evidence: list[int] = []
     street: int = 0
+    contacts: int | None = None
 
 
 U64 = NDArray[np.uint64]
@@ -164,11 +165,18 @@ class _Evidence(_Pairs):
         holders = index.holders(hashes, HOLDERS_MAX, 0)
         few = ~holders.crowded[holders.owners]
         super().__init__(*distinct_pairs(entries[holders.owners[few]], holders.ids[few]), count)
-        # An e-mail or a phone is two facts, alone and beside the name; a street or an id is one.
-        streets = np.frombuffer(column.streets, "<u8") != 0 if column.streets else np.zeros(count, np.bool_)
         crowded = np.bincount(entries[holders.crowded], minlength=count)
-        self.has_unknown_contact = (self.counts == 0) & ((sizes - streets) // 2 > crowded)
+        self.has_unknown_contact = (self.counts == 0) & (_contacts(column, sizes) > crowded)
         """The entry tells an e-mail or a phone, and it is nobody's."""
+
+
+def _contacts(column: ReferenceColumn, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    if column.contacts:
+        return np.frombuffer(column.contacts, "<u1").astype(np.int64)
+    # An e-mail or a phone is two facts, alone and beside the name; a street is one. So is an id, which counts here.
+    streets = np.frombuffer(column.streets, "<u8") != 0 if column.streets else np.zeros(len(sizes), np.bool_)
+    found: NDArray[np.int64] = (sizes - streets) // 2
+    return found
 
 
 @dataclass(frozen=True)
@@ -295,12 +303,14 @@ def _open(column: ReferenceColumn, i: int, status: Status, candidates: Sequence[
         normalised=column.normalised[i],
         evidence=column.evidence[i],
         street=_street(column, i),
+        contacts=column.contacts[i] if column.contacts else None,
     )
 
 
 def reopened(field: str, links: Sequence[Link]) -> ReferenceColumn:
     """The column of open links, to be resolved again (all of one parent type)."""
     streets = b"".join(link.street.to_bytes(8, "little") for link in links)
+    contacts = [link.contacts for link in links if link.contacts is not None]
     return ReferenceColumn(
         field=field,
         parent=links[0].parent,
@@ -313,4 +323,5 @@ def reopened(field: str, links: Sequence[Link]) -> ReferenceColumn:
         normalised=[link.normalised for link in links],
         evidence=[link.evidence for link in links],
         streets=streets if any(streets) else b"",
+        contacts=bytes(contacts) if len(contacts) == len(links) else b"",
     )

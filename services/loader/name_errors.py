@@ -90,6 +90,15 @@ def other_orders(name: str) -> list[tuple[str, int, int]]:
     return [(text, start, end) for (text, start), end in found.items()]
 
 
+def spans_of_word(name: str, word: str) -> Iterator[tuple[str, int, int]]:
+    """The texts and places in them in which one typing error in this word makes a normalised name."""
+    others = name.split(" ")
+    others.remove(word)
+    for place in range(len(others) + 1):
+        start = _size(" ".join(others[:place])) + (place > 0)
+        yield " ".join([*others[:place], word, *others[place:]]), start, start + _size(word)
+
+
 def _shared(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 

@@ -13,6 +13,7 @@ from shared.catalog.identity import fold, normalise_name, words_of
 from shared.catalog.name_forms import (
     GENERATIONS,
     NAMED_LIKE_PEOPLE,
+    PARTICLES,
     TEXT_MAX,
     Trust,
     is_about_work,
@@ -20,6 +21,7 @@ from shared.catalog.name_forms import (
     is_work_word,
     names_inside,
     plain_name,
+    relations,
     segments_of_child,
     small_words,
 )
@@ -105,12 +107,17 @@ class Sought:
 def _windows(words: Sequence[str], text: str) -> Iterator[tuple[str, Trust]]:
     for window, rest in _beside_work(words, small_words(text)):
         if GENERATIONS.isdisjoint(rest) and is_about_work(rest, text) and not all(map(is_side_word, window)):
-            yield " ".join(sorted(window)), Trust.ALONE
+            yield " ".join(sorted(window)), Trust.WITH_A_FACT if relations(text, window) else Trust.ALONE
     for size in _WINDOW_WORDS:
         for window, rest in ((words[:size], words[size:]), (words[-size:], words[:-size])):
-            # One more word is the one that tells a sister firm.
-            if len(rest) > 1 and GENERATIONS.isdisjoint(rest) and not all(map(is_side_word, window)):
+            if _is_text(rest, relations(text, window)) and not all(map(is_side_word, window)):
                 yield " ".join(sorted(window)), Trust.WITH_A_FACT
+
+
+def _is_text(rest: Sequence[str], relations_: Collection[str]) -> bool:
+    """Whether the words are more than what tells a relative or a sister firm: one word, 'de la Cruz', Jr."""
+    is_more = sum(word not in PARTICLES for word in rest) > 1 or not set(rest).isdisjoint(relations_)
+    return is_more and GENERATIONS.isdisjoint(rest)
 
 
 def _beside_work(words: Sequence[str], small: Collection[str]) -> Iterator[tuple[Sequence[str], Sequence[str]]]:

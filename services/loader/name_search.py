@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from services.loader.link_methods import Method
 from services.loader.name_errors import error_spans, misplaced_spaces, street_error_spans
 from services.loader.name_parts import Sought
-from services.loader.name_words import Difference, differences, of_same_firm, only_holders, with_generation
+from services.loader.name_words import (
+    Difference,
+    are_words_missing,
+    differences,
+    of_same_firm,
+    only_holders,
+    with_generation,
+)
 from services.loader.sealed_index import ParentIndex
 from shared.catalog.identity import LinkKind, Spans, hash_texts, near_hashes_of, salt_of
 from shared.catalog.name_forms import GENERATIONS, Trust
@@ -90,7 +97,17 @@ def _add_inside(
         only = _only(ids) if one.entry in safe and not others else None
         if only is not None and one.entry in inside and not of_same_firm(one, [only], index):
             only = None  # 'Johnson & Sons' may be another one than 'Johnson'
+        if only is not None and _may_be_family(one, only, inside, longer, index):
+            only = None
         found[one.entry] = Similar("name_in_text", ids, only, others)
+
+
+def _may_be_family(one: Sought, only: int, inside: _Records, longer: _Records, index: ParentIndex) -> bool:
+    """Whether nobody can say that a last name is nobody else's, or that a son's father is no customer, too."""
+    shorter = inside.get(one.entry, {}).get(only, set())
+    needs_words = one.entry in longer or not any(" " in text for text in shorter)
+    words = one.normalised.split()
+    return one.is_like_people and needs_words and are_words_missing(one.parent, only, words, index)
 
 
 def _told_apart(one: Sought, records: Mapping[int, set[str]]) -> tuple[list[int], list[int]]:

@@ -9,13 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.loader.name_errors import BYTES_MAX
+from services.loader.name_errors import BYTES_MAX, spans_of_word
 from services.loader.name_parts import Sought
 from services.loader.nicknames import ALTERNATIVES
 from services.loader.sealed_index import ParentIndex
 from shared.catalog.first_names import FIRST_NAMES
-from shared.catalog.identity import LinkKind, hash_texts, near_hashes, salt_of
-from shared.catalog.name_forms import GENERATIONS, firm_words, is_side_word, is_work_word, small_words
+from shared.catalog.identity import LinkKind, hash_texts, near_hashes, near_hashes_of, salt_of
+from shared.catalog.name_forms import (
+    GENERATIONS,
+    TRADES,
+    firm_words,
+    is_side_word,
+    is_work_word,
+    small_words,
+    trade_words,
+)
 
 U64 = NDArray[np.uint64]
 
@@ -40,15 +48,44 @@ class _Word(NamedTuple):
 
 
 def differences(
-    sought: Sequence[Sought], found: Mapping[int, Iterable[int]], index: ParentIndex, *, in_whole: bool
+    sought: Sequence[Sought], found: Mapping[int, Mapping[int, Iterable[str]]], index: ParentIndex, *, in_whole: bool
 ) -> dict[tuple[int, int], Difference]:
-    """(entry, record) -> why they differ, for records found by a typing error."""
+    """(entry, record) -> why they differ, for records found by a typing error in one of the texts."""
     pairs = [(one, id_) for one in sought for id_ in found.get(one.entry, ())]
     if not pairs:
         return {}
     texts = [_compared(one, in_whole) for one, _ in pairs]
     words = _words_of_pairs(pairs[0][0].parent, [id_ for _, id_ in pairs], texts, index)
-    return {(one.entry, id_): _difference(words[i]) for i, (one, id_) in enumerate(pairs)}
+    why = {(one.entry, id_): _difference(words[i]) for i, (one, id_) in enumerate(pairs)}
+    for i, (one, id_) in enumerate(pairs) if index.wordless else ():
+        if not any(word.is_held for word in words[i]) and not _has_any_like(texts[i], one.parent, id_, index):
+            why[one.entry, id_] = _unknown_difference(found[one.entry][id_], one.parent, id_, index)
+    return why
+
+
+def _has_any_like(words: Sequence[str], parent: str, id_: int, index: ParentIndex) -> bool:
+    """Whether the record has one of the words, be it misspelt: then its words are known."""
+    ids: U64 = np.array([id_], np.uint64)
+    return not words or any(_have_any(_spellings(word, parent, index), ids, index)[0] for word in words)
+
+
+def _unknown_difference(texts: Iterable[str], parent: str, id_: int, index: ParentIndex) -> Difference:
+    """Why the texts differ from the name of a record whose words are not known: it depends on where the error is."""
+    words = ((text, word) for text in texts for word in set(text.split()) if _is_word_of_its_own(word))
+    spans = [span for pair in words for span in spans_of_word(*pair)]
+    if not spans:
+        return Difference.UNSURE
+    hashes, _ = near_hashes_of(spans, salt_of(parent, LinkKind.NAME))
+    is_other = index.holds(hashes, np.full(len(hashes), id_, np.uint64)).any()
+    return Difference.SOMEBODY_ELSE if is_other else Difference.UNSURE
+
+
+def are_words_missing(parent: str, id_: int, words: Sequence[str], index: ParentIndex) -> bool:
+    """Whether there are names that are not known word by word, since a run was sealed before there were words; of
+    a run in which the record has one of these words, all are known."""
+    hashes = hash_texts(words, salt_of(parent, LinkKind.NAME_WORD))
+    ids = np.full(len(hashes), id_, np.uint64)
+    return any(not run.holds(hashes, ids).any() for run in index.wordless)
 
 
 def _compared(one: Sought, in_whole: bool) -> Sequence[str]:
@@ -85,7 +122,7 @@ def _forms(word: str) -> Sequence[str]:
 
 
 def _difference(words: Sequence[_Word]) -> Difference:
-    # With a space in the wrong place every word differs; a record that was sealed without its words has none either.
+    # With a space in the wrong place every word differs.
     is_comparable = any(word.is_held for word in words)
     others = [word for word in words if not word.is_held]
     if is_comparable and any(_is_word_of_its_own(word.text) and not word.is_short_form for word in others):
@@ -121,7 +158,7 @@ def _of_somebody(one: Sought) -> list[str]:
     """The words of the name without those of the work; with them where little else would be left."""
     # Stored words have the letters of the normal form: 'ø' stays 'ø' there.
     name = one.wholes[-1] if one.normalised.isascii() else one.normalised
-    firm = firm_words(one.text)
+    firm = firm_words(one.text) | trade_words(one.text)
     words = [word for word in name.split() if _is_telling(word) or word in GENERATIONS or word in firm]
     small = small_words(one.text)
     rest = [word for word in words if word in firm or not (is_work_word(word) or word in small)]
@@ -129,14 +166,16 @@ def _of_somebody(one: Sought) -> list[str]:
 
 
 def of_same_firm(one: Sought, ids: Sequence[int], index: ParentIndex) -> list[int]:
-    """Those of the records that have the words which tell one firm of a family from the other."""
-    words = sorted(firm_words(one.text))
-    if not words or not ids:
-        return list(ids)
+    """Those of the records that have the words which tell one firm of a family from the other, and no other trade."""
+    salt = salt_of(one.parent, LinkKind.NAME_WORD)
     asked: U64 = np.array(ids, np.uint64)
-    for word in words:
-        has_word = _have_any(hash_texts([word], salt_of(one.parent, LinkKind.NAME_WORD)), asked, index)
-        asked = asked[has_word]
+    for word in firm_words(one.text):
+        asked = asked[_have_any(hash_texts([word], salt), asked, index)]
+    if (trades := trade_words(one.text)) and len(asked):
+        has_all = index.holds(np.tile(hash_texts(sorted(trades), salt), len(asked)), np.repeat(asked, len(trades)))
+        is_of_trade = has_all.reshape(len(asked), len(trades)).all(axis=1)
+        is_of_other = _have_any(hash_texts(sorted(TRADES - trades), salt), asked, index)
+        asked = asked[is_of_trade | ~is_of_other]
     return [int(id_) for id_ in asked]
 
 

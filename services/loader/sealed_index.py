@@ -16,6 +16,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.catalog.first_names import FIRST_NAMES
+from shared.catalog.identity import LinkKind, hash_texts, salt_of
+from shared.catalog.name_forms import SIDE_WORDS
 from shared.errors import PermanentError
 from shared.messages.plan import RECORD_SLOTS_BITS
 
@@ -178,6 +181,12 @@ class SealedIndex:
         """Whether any record has the link key."""
         return find_sorted(self["link_hash"], hashes)[1]
 
+    @cached_property
+    def has_name_words(self) -> bool:
+        """Whether the words of names are seen to be among its link keys: an index sealed before there were any has
+        none. One of a few odd names is taken for one without."""
+        return not len(self["link_hash"]) or bool(self.knows(_frequent_words(self.entity)).any())
+
     def holds(self, hashes: U64, slots: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """Whether the record in the slot beside it has the link key."""
         sorted_hashes, own = self["link_hash"], self["link_slot"]
@@ -204,6 +213,11 @@ class SealedIndex:
     @cached_property
     def _existing_order(self) -> I64:
         return np.argsort(self["existing_id"], kind="stable")
+
+
+@lru_cache(maxsize=16)
+def _frequent_words(entity: str) -> U64:
+    return hash_texts(sorted(FIRST_NAMES | SIDE_WORDS), salt_of(entity, LinkKind.NAME_WORD))
 
 
 def _ranges(sorted_hashes: U64, hashes: U64) -> tuple[I64, I64, I64]:
@@ -259,6 +273,11 @@ class ParentIndex:
     def is_empty(self) -> bool:
         """Whether no record of this type is anywhere in the account and session."""
         return not self._indexes
+
+    @cached_property
+    def wordless(self) -> Sequence[ParentIndex]:
+        """Those of the runs whose names are not known word by word; mostly none."""
+        return [ParentIndex([index]) for index in self._indexes if not index.has_name_words]
 
     def knows(self, hashes: U64) -> NDArray[np.bool_]:
         """Whether any record has the link key."""

@@ -45,6 +45,8 @@ _KINDS = {
     "row": LinkKind.ROW,
 }
 _BESIDE_A_NAME = {"email": LinkKind.NAME_EMAIL, "phone": LinkKind.NAME_PHONE, "street": LinkKind.NAME_STREET}
+_FACTS = ("source_id", "number", "email", "phone", "street")
+_CONTACTS = ("email", "phone")
 _EMPTY_CHARS_MAX = max(map(len, EMPTY_FORMS))
 # One blank each, since pieces are stripped: with more of them long runs of blanks would be quadratic.
 _STRONG = re.compile(r"[;&|\n]|\s(?:and|y|et)\s", re.IGNORECASE)
@@ -180,6 +182,7 @@ def _by_text(named: NamedParents) -> ReferenceColumn | None:
         return None
     exact = _exact(named, entries)
     names = _names(plan, entries, exact, facts)
+    told = {kind: _fact(plan, entries, exact, facts, kind) for kind in _FACTS if kind in {*facts, *entries.kinds}}
     return ReferenceColumn(
         field=plan.field.name,
         parent=plan.parent,
@@ -190,15 +193,21 @@ def _by_text(named: NamedParents) -> ReferenceColumn | None:
         exact=_exact_keys(plan, entries, exact).tobytes(),
         names=names.link_keys(plan.parent, LinkKind.NAME).tobytes(),
         normalised=list(names.texts),
-        evidence=_evidence(plan, entries, exact, names, facts),
-        streets=_streets(plan, entries, exact, facts),
+        evidence=_evidence(plan, names, told),
+        streets=_streets(plan, told),
+        contacts=_contacts(plan, told, len(entries.owners)),
     )
 
 
-def _streets(plan: ReferencePlan, entries: _Entries, exact: HashedTexts, facts: Mapping[str, Sequence[str]]) -> bytes:
-    if "street" not in facts or plan.parent == "properties":  # a property's street is evidence like any other
+def _streets(plan: ReferencePlan, told: Mapping[str, HashedTexts]) -> bytes:
+    if "street" not in told or plan.parent == "properties":  # a property's street is evidence like any other
         return b""
-    return _fact(plan, entries, exact, facts, "street").link_keys(plan.parent, LinkKind.STREET).tobytes()
+    return told["street"].link_keys(plan.parent, LinkKind.STREET).tobytes()
+
+
+def _contacts(plan: ReferencePlan, told: Mapping[str, HashedTexts], count: int) -> bytes:
+    columns = [told[kind].texts for kind in _CONTACTS if kind in plan.evidence]
+    return bytes(sum(map(bool, row)) for row in zip(*columns, strict=True)) if columns else bytes(count)
 
 
 def _of_kept(column: ReferenceColumn, kept: Sequence[int], count: int) -> ReferenceColumn | None:
@@ -218,6 +227,7 @@ def _of_kept(column: ReferenceColumn, kept: Sequence[int], count: int) -> Refere
         normalised=list(compress(column.normalised, chosen)),
         evidence=list(compress(column.evidence, chosen)),
         streets=np.frombuffer(column.streets, "<u8")[chosen].tobytes() if column.streets else b"",
+        contacts=bytes(compress(column.contacts, chosen)),
     )
 
 
@@ -312,22 +322,13 @@ def _names(
     return HashedTexts([text if by == "name" else name for by, text, name in names])
 
 
-def _evidence(
-    plan: ReferencePlan,
-    entries: _Entries,
-    exact: HashedTexts,
-    names: HashedTexts,
-    facts: Mapping[str, Sequence[str]],
-) -> list[list[int]]:
+def _evidence(plan: ReferencePlan, names: HashedTexts, told: Mapping[str, HashedTexts]) -> list[list[int]]:
     keys: list[Keys] = []
-    for kind in ("source_id", "number", "email", "phone", "street"):
-        if kind not in facts and kind not in entries.kinds:
-            continue
-        fact = _fact(plan, entries, exact, facts, kind)
+    for kind, fact in told.items():
         beside = _BESIDE_A_NAME.get(kind)
         if beside is not None and plan.parent != "properties":
             keys.append(Keys(joined_polynomials((names, fact)), salt_of(plan.parent, beside)))
-        if kind not in facts:
+        if kind not in plan.evidence:
             continue  # alone it is already the exact key
         if kind == "street":
             if plan.parent == "properties":
@@ -335,7 +336,7 @@ def _evidence(
         else:
             keys.append(Keys(fact.polynomials, salt_of(plan.parent, _KINDS[kind], plan.label)))
     if not keys:
-        return [[]] * len(entries.owners)
+        return [[]] * len(names.texts)
     table = hash_table(keys)
     rows: list[list[int]] = table.tolist()
     for i in np.flatnonzero(~table.all(axis=1)).tolist():

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain, pairwise, takewhile
 from typing import NamedTuple
 
 from shared.catalog.first_names import FIRST_NAMES
@@ -60,14 +60,24 @@ _WORK_WORDS = _words(
     backup ev mini split"""
 )
 _MORE_LEGAL_WORDS = LEGAL_WORDS | _words("sas srl sarl eurl kg ag bv nv pty lllp esq md dds")
-_SIDE_WORDS = _TRADE_WORDS | _VISIT_WORDS | _OTHER_SIDE_WORDS | _MORE_LEGAL_WORDS
+SIDE_WORDS = _TRADE_WORDS | _VISIT_WORDS | _OTHER_SIDE_WORDS | _MORE_LEGAL_WORDS
 _JOB_WORDS = _TRADE_WORDS | _VISIT_WORDS | _WORK_WORDS
+# Firms are called by them; a work word beside them makes them a job: 'Plumbing' is a trade, 'HVAC Repair' is not.
+TRADES = _words(
+    """hvac plumbing plumber electric electrical electrician heating cooling air conditioning ac boiler drain drains
+    cleaning cleaner maintenance roofing roof gutter pest control lawn landscaping landscape pool spa garage door water
+    sewer pipe pipes duct ducts wiring lighting generator appliance handyman painting carpentry flooring rooter septic
+    solar fence gate tree concrete remodeling renovation window windows carpet tile drywall insulation siding deck patio
+    chimney irrigation sprinkler sprinklers"""
+)
+_OF_ANY_TRADE = _words("service services residential commercial")
 # Whoever is named beside them is not the one who is meant.
 _RELATION_WORDS = _words(
     """referred referral landlord tenant neighbor neighbour mother father parents wife husband spouse son daughter
-    brother sister owner manager agent caller estate contact"""
+    brother sister owner manager agent caller estate contact tenants renter renters occupant landlady uncle aunt cousin
+    roommate boyfriend girlfriend fiance"""
 )
-_PARTICLES = _words("de la del las los el van von der den di da dos y et e and of the for at by")
+PARTICLES = _words("de la del las los el van von der den di da dos y et e and of the for at by")
 GENERATIONS = _words("jr sr ii iii iv")
 
 # Without punctuation 'L.L.C.' is 'l l c'. Two letters alone are initials, except at the end of a firm.
@@ -113,8 +123,10 @@ def name_forms(text: str) -> NameForms:
     folded, plain = _folded(text)
     if not any(map(_may_be_left_out, words_of(folded))) and not _CUT.search(folded):
         return NameForms(plain, ())
-    forms = [(form, Trust.ALONE) for form in _forms(folded, _segments(folded, _SEPARATOR))]
-    return NameForms(plain, tuple(_first_forms(text, plain, forms)))
+    forms = _forms(folded, _segments(folded, _SEPARATOR))
+    # Bob Lee is not 'Bob Lee's tenant', but Lee may be 'Lee & Son'.
+    own = [(form, Trust.ALONE) for form in forms if relations(text, form.split()) <= _FIRM_WORDS]
+    return NameForms(plain, tuple(_first_forms(text, plain, own)))
 
 
 def plain_name(text: str) -> str:
@@ -132,7 +144,8 @@ def names_inside(text: str) -> Mapping[str, Trust]:
     generations = GENERATIONS.intersection(words_of(folded))
     found: list[tuple[str, Trust]] = []
     for form in _forms(folded, segments):
-        trust = Trust.ALONE if _is_only_one(form, text, folded, segments) else Trust.WITH_A_FACT
+        is_only_one = _is_only_one(form, text, folded, segments) and not relations(text, form.split())
+        trust = Trust.ALONE if is_only_one else Trust.WITH_A_FACT
         is_relative = not generations.issubset(form.split())
         found.append((form, Trust.SOMEBODY_ELSE if is_relative else trust))
     return _first_forms(text, plain, found)
@@ -187,8 +200,13 @@ def is_about_work(words: Sequence[str], text: str) -> bool:
     if _JOB_WORDS.isdisjoint(words):
         return len(words) > 1 and small.issuperset(words)
     # 'Whirlpool dishwasher repair' is work, 'Smith Plumbing' a firm.
-    unknown = [word for word in words if not (is_work_word(word) or word in small or word in _PARTICLES)]
+    unknown = [word for word in words if not (is_work_word(word) or word in small or word in PARTICLES)]
     return 2 * len(unknown) < len(words)
+
+
+def relations(text: str, name: Sequence[str]) -> frozenset[str]:
+    """What somebody is to the one of this name, or the other way round: 'tenant' in 'Bob Lee's tenant'."""
+    return _RELATION_WORDS.intersection(words_of(_folded(text)[0])).difference(name)
 
 
 @lru_cache(maxsize=2048)
@@ -199,7 +217,7 @@ def small_words(text: str) -> frozenset[str]:
     if not any(token[0].isupper() for token in tokens):
         return frozenset()
     words = {word for token in small for word in words_of(fold(token))}
-    return frozenset(words.difference(_PARTICLES, *(words_of(fold(token)) for token in tokens if token not in small)))
+    return frozenset(words.difference(PARTICLES, *(words_of(fold(token)) for token in tokens if token not in small)))
 
 
 def firm_words(text: str) -> set[str]:
@@ -210,6 +228,13 @@ def firm_words(text: str) -> set[str]:
         words = _LEGAL_PHRASE.sub("llc", " ".join(words)).split()
     before = {word for word, behind in pairwise(words) if behind in _MORE_LEGAL_WORDS and is_side_word(word)}
     return {*_FIRM_WORDS.intersection(words), *before} - _MORE_LEGAL_WORDS
+
+
+def trade_words(text: str) -> set[str]:
+    """The trade behind a firm's name: 'Plumbing' in 'Lee Plumbing', but not in 'Lee plumbing' or 'Lee - Plumbing'."""
+    firms = (TRADES | _OF_ANY_TRADE).difference(small_words(text))
+    behind = (set(takewhile(is_work_word, reversed(segment))) for segment in segments_of_child(text))
+    return {word for words in behind if words <= firms for word in words - _OF_ANY_TRADE}
 
 
 def _forms(folded: str, segments: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -283,12 +308,12 @@ def _may_be_left_out(word: str) -> bool:
 
 def is_work_word(word: str) -> bool:
     """Whether a word beside a name belongs to the work."""
-    return word in _JOB_WORDS or word in _SIDE_WORDS or word[0].isdigit()
+    return word in _JOB_WORDS or word in SIDE_WORDS or word[0].isdigit()
 
 
 def is_side_word(word: str) -> bool:
     """Whether a word says nothing about who somebody is when it stands beside a name."""
-    return word in _SIDE_WORDS or word.isdigit()
+    return word in SIDE_WORDS or word.isdigit()
 
 
 def _telling(words: Sequence[str]) -> list[str]:

@@ -94,6 +94,8 @@ class ReferenceColumn(msgspec.Struct, frozen=True, kw_only=True):
     streets: bytes = b""
     """u64[m]: link key of the street line alone, 0 where none is known; empty where the file tells none. It may
     confirm a name, but speaks for nobody by itself: work is done at streets of others too."""
+    contacts: bytes = b""
+    """u8[m]: number of e-mail addresses and phones among the further facts; empty where it was not counted."""
 
 
 class RawBatch(msgspec.Struct, frozen=True, kw_only=True):

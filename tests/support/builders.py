@@ -253,6 +253,7 @@ def reference(field: str, parent: str, *named: Named, many: bool = False, label:
         normalised=names,
         evidence=[_evidence(parent, name, entry) for name, entry in zip(names, named, strict=True)],
         streets=link_keys(parent, LinkKind.STREET, streets).tobytes() if any(streets) else b"",
+        contacts=bytes(bool(entry.email) + bool(entry.phone) for entry in named),
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from services.loader import name_search
-from services.loader.linking import resolve
+from services.loader.linking import reopened, resolve
 from services.loader.name_errors import BYTES_MAX, error_spans, misplaced_spaces
 from services.loader.name_parts import Sought
 from services.loader.name_search import CANDIDATES_MAX, HOLDERS_MAX, search
@@ -127,9 +127,29 @@ def test_words_that_only_a_later_run_knows_speak_for_the_record(tmp_path: Path) 
 def test_an_old_reference_without_street_keys_does_not_take_its_street_for_a_contact(tmp_path: Path) -> None:
     index = people(tmp_path, customer("1", "Robert Smith", email="r@x.co", street="1 Oak St"))
     told = reference("customer", "customers", Named("Bob Smith", street="9 Elm St"))
-    column = msgspec.structs.replace(told, streets=b"")
+    column = msgspec.structs.replace(told, streets=b"", contacts=b"")
 
     assert resolve(column, index).link(0).method == "nickname"
+
+
+def test_unknown_ids_are_no_unknown_contact(tmp_path: Path) -> None:
+    index = people(tmp_path, customer("1", "Robert Smith"))
+    told = reference("customer", "customers", Named("Robert Smith"))
+    column = msgspec.structs.replace(told, evidence=[[7, 8]])
+
+    assert resolve(column, index).link(0).method == "name"
+    assert resolve(msgspec.structs.replace(column, contacts=b"\1"), index).link(0).method == "name_despite_contacts"
+
+
+def test_what_an_old_open_link_did_not_count_is_guessed_from_its_facts(tmp_path: Path) -> None:
+    column = reference("customer", "customers", Named("Robert Smith", phone="+15125550199"))
+    link = resolve(column, ParentIndex([])).link(0)
+    old = msgspec.structs.replace(link, contacts=None)
+
+    again = resolve(reopened("customer", [link, old]), people(tmp_path, customer("1", "Robert Smith")))
+
+    assert link.contacts == 1
+    assert [again.link(i).method for i in range(2)] == ["name_despite_contacts"] * 2
 
 
 # ---- very long names --------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from services.loader.name_parts import Sought
 from services.loader.name_search import search
 from services.loader.nicknames import other_first_names
 from services.loader.sealed_index import ParentIndex
-from shared.catalog.identity import LinkKind
-from tests.support.builders import Given, Named, customer
+from tests.support.builders import Named, customer
 from tests.unit.loader.test_linking import answer, people
 
 # ---- nicknames --------------------------------------------------------------------------------------------------
@@ -87,13 +86,6 @@ def test_a_part_that_says_nothing_about_who_it_is_does_not_count(
     assert answer(people(tmp_path, customer("1", stored)), Named(named)) == (0, method)
 
 
-def test_two_firms_of_different_trades_need_evidence(tmp_path: Path) -> None:
-    firm = people(tmp_path, customer("1", "Johnson Plumbing", phone="+15125550101"))
-
-    assert answer(firm, Named("Johnson Electric")) == ("ambiguous", [0])
-    assert answer(firm, Named("Johnson Electric", phone="+15125550101")) == (0, "name_in_text_with_evidence")
-
-
 def test_father_and_son_stay_open(tmp_path: Path) -> None:
     both = people(tmp_path, customer("1", "John Smith Sr"), customer("2", "John Smith Jr"))
 
@@ -134,13 +126,6 @@ def test_errors_in_every_word_need_evidence(tmp_path: Path) -> None:
     assert answer(index, Named("Robbert Lindwal")) == ("no_parent", [])
     assert answer(index, Named("Robbert Lindwal", email="r@x.co")) == (0, "similar_name_with_evidence")
     assert answer(index, Named("Robbert Lindwal", street="1 Main Street")) == (0, "similar_name_with_evidence")
-
-
-def test_a_record_sealed_without_its_words_is_found_as_before(tmp_path: Path) -> None:
-    old = people(tmp_path, Given("1", links=[(LinkKind.NAME, "ben brand"), (LinkKind.EMAIL, "ben@x.co")]))
-
-    assert answer(old, Named("Ben Brandt")) == (0, "similar_name")
-    assert answer(old, Named("Bem Brend", email="ben@x.co")) == ("ambiguous", [0])
 
 
 # ---- families and streets ---------------------------------------------------------------------------------------

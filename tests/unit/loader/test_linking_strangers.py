@@ -28,6 +28,14 @@ PHONE, OTHER_PHONE = "+15125550101", "+15125550199"
         ("Sunrise Senior Living", "Sunset Senior Living"),
         ("Waywin Fitness", "Waywin Holdings"),
         ("Silva & Sons", "Silva Plumbing LLC"),
+        ("Johnson Plumbing", "Johnson Electric"),
+        ("Smith Plumbing LLC", "Smith Electric"),
+        ("Acme Realty", "Acme Plumbing"),
+        ("Park View Apartments", "Park View Plumbing"),
+        ("Acme Realty", "ACME CARPET SERVICES"),
+        ("Bob Lee", "Lee Plumbing"),
+        ("Maria Garcia", "Maria Garcia y Lopez"),
+        ("Maria Garcia", "Maria Garcia de la Cruz"),
         ("Eric Brand", "Erica Brand"),
         ("Robert Smith", "Robert Smith Jr"),
         ("John Smith Sr", "John Smith Jr"),
@@ -37,6 +45,23 @@ def test_whoever_shares_a_customers_phone_is_no_more_than_a_candidate(tmp_path: 
     index = people(tmp_path, customer("1", stored, phone=PHONE))
 
     assert answer(index, Named(named, phone=PHONE)) == ("ambiguous", [0])
+
+
+@pytest.mark.parametrize(
+    ("stored", "named", "method"),
+    [
+        ("Smith", "Smith HVAC Repair", "name_in_text_with_evidence"),
+        ("John Smith", "Smith HVAC Repair", "similar_name_with_evidence"),
+        ("John Q. Smith", "John Smith Plumbing", "name_in_text_with_evidence"),
+        ("Smith Plumbing LLC", "Smith plumbing job", "name_in_text_with_evidence"),
+        ("Smith Plumbing", "Smith - Electric", "name_in_text_with_evidence"),
+        ("Jon Hendersen", "Jonn Henderson Water Heater", "similar_name_with_evidence"),
+    ],
+)
+def test_work_is_no_other_trade(tmp_path: Path, stored: str, named: str, method: str) -> None:
+    index = people(tmp_path, customer("1", stored, phone=PHONE))
+
+    assert answer(index, Named(named, phone=PHONE)) == (0, method)
 
 
 def test_a_relative_at_the_same_street_is_nobody_known(tmp_path: Path) -> None:
@@ -156,6 +181,12 @@ def test_partners_of_a_firm_are_no_couple(tmp_path: Path) -> None:
         "referred by: Bob Lee",
         "Bob Lee (Lakeside Apartments)",
         "The Shops at Bob Lee",
+        "Bob Lee's tenant",
+        "Bob Lee tenant",
+        "Bob Lee - new owner",
+        "new tenant Bob Lee",
+        "Bob Lee bathroom remodel - new owner",
+        "Estate of Bob Lee",
     ],
 )
 def test_one_of_several_parties_needs_a_fact(tmp_path: Path, text: str) -> None:
@@ -163,6 +194,14 @@ def test_one_of_several_parties_needs_a_fact(tmp_path: Path, text: str) -> None:
 
     assert answer(index, Named(text)) == ("ambiguous", [0])
     assert answer(index, Named(text, phone=PHONE)) == (0, "name_in_text_with_evidence")
+
+
+def test_a_tenant_is_not_called_by_the_landlords_name(tmp_path: Path) -> None:
+    index = people(tmp_path, customer("1", "Bob Lee's tenant", phone=PHONE), customer("2", "Kay & Son"))
+
+    assert answer(index, Named("Bob Lee")) == ("no_parent", [])
+    assert answer(index, Named("Bob Lee", phone=PHONE)) == (0, "similar_name_with_evidence")
+    assert answer(index, Named("Kay")) == (1, "name_in_text")
 
 
 def test_a_customer_is_not_called_by_the_place_behind_at(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.loader.name_errors import error_spans, misplaced_spaces, other_orders, street_error_spans
+from services.loader.name_errors import error_spans, misplaced_spaces, other_orders, spans_of_word, street_error_spans
 from shared.catalog.identity import LinkKind, link_keys, near_hashes_of, normalise_name, salt_of
 
 
@@ -71,3 +71,8 @@ def test_answers_are_other_names_in_normal_order(text: str) -> None:
     for other in misplaced_spaces(name):
         assert other != name
         assert other.split() == sorted(other.split())
+
+
+def test_errors_in_one_word_of_a_name_are_looked_for_in_every_order() -> None:
+    assert list(spans_of_word("ann lee", "ann")) == [("ann lee", 0, 3), ("lee ann", 4, 7)]
+    assert list(spans_of_word("é b", "b")) == [("b é", 0, 1), ("é b", 3, 4)]

@@ -232,3 +232,13 @@ def test_job_is_found_by_number_and_source_id_only() -> None:
     found = entries(stream(mapped(plan, ("x1", "#J 1", "Fix")), "jobs").link_keys)
 
     assert found == {(key("jobs", LinkKind.SOURCE_ID, "x1"), 0), (key("jobs", LinkKind.NUMBER, "j1"), 0)}
+
+
+def test_contacts_are_counted_apart_from_other_facts() -> None:
+    evidence = {"email": 2, "phone": 3, "number": 4, "street": 5}
+    told = ("Ann Lee", "a@x.co", "(212) 555-0142", "17", "1 Main St")
+
+    assert job_reference("customer", told, by="name", evidence=evidence).contacts == b"\2"
+    some = ("Ann Lee", "a@x.co", "none", "17", "")
+    assert job_reference("customer", some, by="name", evidence=evidence).contacts == b"\1"
+    assert job_reference("customer", ("Ann Lee", "17"), by="name", evidence={"number": 2}).contacts == b"\0"
