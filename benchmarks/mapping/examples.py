@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.mapping.cases import NOTHING, Case
 from benchmarks.mapping.held_out import Grouping, group_of, own_phrases
 from benchmarks.mapping.small_lists import small_lists
-from benchmarks.mapping.variants import KINDS, variant
+from benchmarks.mapping.variants import KINDS, OTHER_PARTY, has_other_party, variant
 from services.analyze.profiles import profile_columns
 from shared.catalog.evidence import Evidence
 from shared.catalog.lexicon import Lexicon
@@ -25,10 +25,10 @@ from shared.messages.analysis import ColumnProfile, SampledFile
 Floats = NDArray[np.float64]
 
 WEIGHTS = {"plain": 2.0, "restyled": 1.0, "abbreviated": 1.0, "headless": 0.5, "vague": 1.0, "units": 1.0,
-           "shuffled": 0.7, "fewer": 1.0}  # fmt: skip
+           "shuffled": 0.7, "fewer": 1.0, "other_party": 0.25}  # fmt: skip
 """How much a variant counts: the file as it was written most, one without any header least."""
-REPORT_WEIGHT = 1.6
-"""Files that hold none of the entity types are fewer here than in the folders that people hand over."""
+REPORT_WEIGHT = 1.0
+"""Of a file that holds none of the entity types; more would have doubtful files left out."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,16 @@ class Corpus:
     def _kinds(self, case: Case) -> Iterable[str]:
         if case.kind == "small":
             return ("plain", "shuffled", "vague")
-        return ("plain", "shuffled", "fewer") if case.entity == NOTHING else KINDS
+        if case.entity == NOTHING:
+            return ("plain", "shuffled", "fewer")
+        return tuple(kind for kind in KINDS if kind != OTHER_PARTY or has_other_party(case))
 
     def _example(self, case: Case, kind: str) -> Example:
         made = variant(case, kind)
         file = made.sampled()
         columns = tuple(profile_columns(file.headers, file.rows, file.records))
         group = group_of(case, self.grouping)
-        weight = WEIGHTS[kind] * (REPORT_WEIGHT if case.entity == NOTHING else 1.0)
+        weight = WEIGHTS[kind] * (REPORT_WEIGHT if made.entity == NOTHING else 1.0)
         return Example(made, kind, group, file, columns, traits_of(columns, self.names), weight)
 
     def space_without(self, group: str) -> FieldSpace:

@@ -196,8 +196,13 @@ def choice(
     return beta
 
 
-def monotone(chances: Sequence[float], right: Sequence[bool], *, least: int = 40) -> tuple[tuple[float, float], ...]:
-    """Points of a rising line through shares that were right: neighbours are pooled until they rise and are many."""
+def monotone(
+    chances: Sequence[float], right: Sequence[bool], *, least: int = 40, doubt: int = 1
+) -> tuple[tuple[float, float], ...]:
+    """Points of a rising line through shares that were right: neighbours are pooled until they rise and are many.
+
+    `doubt`: wrong answers that are added to each share, beside a right one: over few answers no share is certain.
+    """
     order = np.argsort(np.array(chances), kind="stable")
     blocks: list[list[float]] = []
     for at in order:
@@ -209,8 +214,7 @@ def monotone(chances: Sequence[float], right: Sequence[bool], *, least: int = 40
             blocks[-1] = [blocks[-1][0] + x, blocks[-1][1] + y, blocks[-1][2] + n]
     points = [(0.0, 0.0)]
     for x, y, n in blocks:
-        # One answer more of each kind: a share of 1 over few answers is not certainty.
-        point = (round(x / n, 3), round((y + 1) / (n + 2), 3))
+        point = (round(x / n, 3), round((y + 1) / (n + 1 + doubt), 3))
         if point[0] > points[-1][0]:
             points.append((point[0], max(point[1], points[-1][1])))
     points.append((1.0, max(points[-1][1], 0.99))) if points[-1][0] < 1.0 else None

@@ -18,7 +18,7 @@ from benchmarks.mapping.learning import TreeSettings, boosted_trees, choice, log
 from services.analyze.entity_chances import EntityView, chances_of, look_at
 from services.mapper.proposals import propose_file
 from shared.matching.context_features import CONTEXT, context_features
-from shared.matching.entity_features import ENTITY_FEATURES, NONE_FEATURES
+from shared.matching.entity_features import ENTITY_FEATURES, NONE_FEATURES, OTHER_SUBJECT
 from shared.matching.field_space import FieldSpace
 from shared.matching.model import Model, Points
 from shared.matching.neighbours import Neighbours
@@ -39,8 +39,12 @@ EASY_KEPT = 12
 COUNTED = {"plain": 1.0, "restyled": 1.0, "shuffled": 0.5}
 """Variants whose values count as habits."""
 ENTITY_PENALTY = 1.0
+OTHER_SUBJECT_PENALTY = 0.1
+"""Small: a supplier's bill looks like an invoice in all but its party, so that alone must be able to decide."""
 KNOWN_LAYOUT_WEIGHT = 2.0
 """Set, not learned: known exports are left out of the lexicon in training, so that the columns have to tell."""
+COLUMN_DOUBT = 5
+"""A column shown as sure is not looked at again: it is rather shown too doubtful than too sure."""
 UNMEASURED = ((0.0, 0.0), (1.0, 1.0))
 
 Counts = Mapping[str, HabitCounts]
@@ -229,6 +233,7 @@ def _entity_weights(space: FieldSpace, views: Sequence[tuple[Example, EntityView
         right.append(np.array([at for at, name in enumerate((*space.entities, NOTHING)) if name in accepted]))
         weight.append(example.weight)
     penalty = np.full(own + entities + none, ENTITY_PENALTY)
+    penalty[[own + entities + NONE_FEATURES.index(name) for name in OTHER_SUBJECT]] = OTHER_SUBJECT_PENALTY
     beta = np.round(choice(alternatives, right, np.array(weight), penalty=penalty), 4)
     return beta[: own + entities], beta[own + entities :]
 
@@ -260,7 +265,7 @@ def _columns(views: Sequence[tuple[Example, EntityView, Scorer]]) -> Points:
                 for field in primary.fields
                 if field.column is not None
             )
-    return monotone([c for c, _ in told], [r for _, r in told])
+    return monotone([c for c, _ in told], [r for _, r in told], doubt=COLUMN_DOUBT)
 
 
 def _undetected(example: Example) -> Detection:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks.mapping.cases import Case, LabelledColumn
+from benchmarks.mapping.cases import NOTHING, Case, LabelledColumn
 from benchmarks.mapping.other_values import FAMILY, GIVEN, restyled
 
 FILE_NAMES = (
@@ -144,6 +144,36 @@ def _plain(case: Case, chance: random.Random) -> Case:
     return case
 
 
+OTHER_PARTIES = ("Vendor", "Supplier", "Payee", "Subcontractor", "Contractor")
+OTHER_PARTY = "other_party"
+"""The kind of variant in which the party is another one: it holds none of the entity types."""
+PAPERS = frozenset({"estimates", "invoices"})
+_PAPER_WORDS = ((re.compile(r"(?i:invoice)"), "Bill"), (re.compile(r"(?i:estimate|quote|proposal)"), "PO"))
+_CUSTOMER = re.compile(r"(?i:customer|client|cust)(?=s?(?:[^a-z]|$))")
+
+
+def has_other_party(case: Case) -> bool:
+    """Whether another party can take the customer's place in the case's headers."""
+    if case.entity == "customers":
+        return any(_CUSTOMER.search(column.header) for column in case.columns[:3])
+    is_paper = case.entity in PAPERS
+    return is_paper and any(_CUSTOMER.search(c.header) for c in case.columns if "customer" in c.accepted)
+
+
+def _of_other_party(case: Case, chance: random.Random) -> Case:
+    """A list, a bill or an order of somebody who is no customer: nothing to import."""
+    party = chance.choice(OTHER_PARTIES)
+
+    def write(header: str) -> str:
+        for word, other in ((_CUSTOMER, party), *(_PAPER_WORDS if case.entity in PAPERS else ())):
+            header = word.sub(other, header)
+        return header
+
+    columns = tuple(LabelledColumn(write(column.header), (None,), column.samples) for column in case.columns)
+    name = chance.choice((f"{party.lower()}s.csv", f"{party} list.xlsx", *FILE_NAMES[:3]))
+    return replace(case.named(name), columns=columns, entity=NOTHING, entities_accepted=frozenset({NOTHING}))
+
+
 KINDS: dict[str, tuple[Maker, ...]] = {
     "plain": (_plain,),
     "restyled": (restyled, _spelled),
@@ -153,9 +183,10 @@ KINDS: dict[str, tuple[Maker, ...]] = {
     "units": (_with_units, _fewer),
     "shuffled": (restyled, _shuffled, _with_extras),
     "fewer": (_fewer, _vague),
+    OTHER_PARTY: (_of_other_party,),
 }
-NAME_KEPT = frozenset({"plain", "units"})
-"""Kinds of variants that keep the file's own name; the others are called anything."""
+NAME_KEPT = frozenset({"plain", "units", OTHER_PARTY})
+"""Kinds of variants that keep the file's own name or bring one; the others are called anything."""
 
 
 def variant(case: Case, kind: str) -> Case:

@@ -6,20 +6,29 @@ Findings are kept among a profile's `kinds`, as shares of the rows that show the
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 from msgspec.structs import replace
 
+from shared.catalog.date_order import DateOrder, agreed_order
 from shared.catalog.identity import fold
+from shared.catalog.lexicon import load_lexicon
 from shared.messages.analysis import ColumnProfile
 
 ROWS_MAX = 40
 """Rows compared: a chance agreement in all of forty rows does not happen, and wide files stay fast."""
 ROWS_MIN = 3
 AMOUNT_COLUMNS_MAX = 12
+DATE_COLUMNS_MAX = 30
 SHARE_MIN = 0.8
+NUMBER_MIN = 0.9
+"""How well a header must fit "invoice number" and the like to tell which rows are lines of one document."""
+LINES_UNIQUE_MAX = 0.8
+DOCUMENTS_MIN = 2
 
+_DOCUMENTS = ("invoices", "estimates", "jobs")
 _NOT_NUMBER = re.compile(r"[^\d.,\-()]")
 _LETTERS = re.compile(r"[^a-z]+")
 _DIGITS = re.compile(r"\d+")
@@ -33,6 +42,7 @@ def with_relations(profiles: Sequence[ColumnProfile], rows: Sequence[Sequence[st
     found: dict[int, dict[str, float]] = {profile.index: {} for profile in profiles}
     if len(cells) >= ROWS_MIN:
         _find_sums(profiles, cells, found)
+        _find_document_lines(profiles, cells, found)
         _find_date_order(profiles, cells, found)
         _find_names(profiles, cells, found)
     return [replace(p, kinds={**p.kinds, **found[p.index]}) if found[p.index] else p for p in profiles]
@@ -55,12 +65,16 @@ def _amount(text: str) -> int | None:
     return (-int(number) if kept[0] in "(-" else int(number)) if number.isdigit() else None
 
 
+def _amounts(profiles: Sequence[ColumnProfile], rows: Sequence[Sequence[str]]) -> dict[int, list[int | None]]:
+    columns = [p for p in profiles if p.type in ("money", "decimal", "integer", "postal_code") and p.fill >= 0.5]
+    return {p.index: [_amount(text) for text in _column(p.index, rows)] for p in columns[:AMOUNT_COLUMNS_MAX]}
+
+
 def _find_sums(
     profiles: Sequence[ColumnProfile], rows: Sequence[Sequence[str]], found: dict[int, dict[str, float]]
 ) -> None:
     """a + b = c: the sum, its greater and its smaller part."""
-    columns = [p for p in profiles if p.type in ("money", "decimal", "integer", "postal_code") and p.fill >= 0.5]
-    amounts = {p.index: [_amount(text) for text in _column(p.index, rows)] for p in columns[:AMOUNT_COLUMNS_MAX]}
+    amounts = _amounts(profiles, rows)
     for one, other in combinations(amounts, 2):
         for total in amounts:
             if total not in (one, other) and _adds_up(amounts[one], amounts[other], amounts[total]):
@@ -77,8 +91,60 @@ def _adds_up(one: Sequence[int | None], other: Sequence[int | None], total: Sequ
     return told >= ROWS_MIN and right >= SHARE_MIN * told
 
 
-def _day(text: str) -> tuple[int, ...] | None:
-    """Comparable parts of a date of the same column style; the order of day and month matters little here."""
+def _find_document_lines(
+    profiles: Sequence[ColumnProfile], rows: Sequence[Sequence[str]], found: dict[int, dict[str, float]]
+) -> None:
+    """Where a document's number repeats, each row is a line of it: which amounts are the line's, which all of it."""
+    key = _document_number(profiles)
+    if key is None or key.unique_share >= LINES_UNIQUE_MAX:
+        return
+    places: dict[str, list[int]] = {}
+    for at, text in enumerate(_column(key.index, rows)):
+        if text:
+            places.setdefault(text, []).append(at)
+    documents = [lines for lines in places.values() if len(lines) > 1]
+    if len(documents) < DOCUMENTS_MIN:
+        return
+    amounts = {index: cells for index, cells in _amounts(profiles, rows).items() if index != key.index}
+    whole = [index for index, cells in amounts.items() if _share(documents, _same(cells))]
+    for index, cells in amounts.items():
+        sums = [other for other in whole if other != index and _share(documents, _adding_up(cells, amounts[other]))]
+        if index not in whole or sums:
+            found[index]["of_line"] = found[key.index]["names_lines"] = 1.0
+    for index in whole:
+        if "of_line" not in found[index]:
+            found[index]["of_document"] = 1.0
+
+
+def _document_number(profiles: Sequence[ColumnProfile]) -> ColumnProfile | None:
+    """The column that numbers invoices, estimates or jobs; of several the one that repeats least."""
+    scores = load_lexicon().header_scores
+    numbers = [
+        p
+        for p in profiles
+        if p.header and any(scores(p.header).get((kind, "number"), 0.0) >= NUMBER_MIN for kind in _DOCUMENTS)
+    ]
+    return max(numbers, key=lambda p: p.unique_share, default=None)
+
+
+def _share(documents: Sequence[Sequence[int]], holds: Callable[[Sequence[int]], bool]) -> bool:
+    return sum(map(holds, documents)) >= SHARE_MIN * len(documents)
+
+
+def _same(cells: Sequence[int | None]) -> Callable[[Sequence[int]], bool]:
+    return lambda lines: len({cells[at] for at in lines}) == 1 and cells[lines[0]] is not None
+
+
+def _adding_up(cells: Sequence[int | None], totals: Sequence[int | None]) -> Callable[[Sequence[int]], bool]:
+    def adds_up(lines: Sequence[int]) -> bool:
+        total = totals[lines[0]]
+        return bool(total) and abs(sum(cells[at] or 0 for at in lines) - (total or 0)) <= len(lines)
+
+    return adds_up
+
+
+def _day(text: str, order: DateOrder | None) -> tuple[int, ...] | None:
+    """Comparable parts of a date; month first where nothing tells the order."""
     numbers = [int(n) for n in _DIGITS.findall(text)[:5]]
     words = _LETTERS.sub(" ", text.lower()).split()
     month = next((_MONTHS[word[:3]] for word in words if word[:3] in _MONTHS), None)
@@ -89,15 +155,19 @@ def _day(text: str) -> tuple[int, ...] | None:
         return None
     if numbers[0] > 31:
         return tuple(numbers)
-    return (numbers[2], numbers[0], numbers[1], *numbers[3:])
+    if order == "ymd":
+        return tuple(numbers)
+    day, month = (numbers[0], numbers[1]) if order == "dmy" else (numbers[1], numbers[0])
+    return (numbers[2], month, day, *numbers[3:])
 
 
 def _find_date_order(
     profiles: Sequence[ColumnProfile], rows: Sequence[Sequence[str]], found: dict[int, dict[str, float]]
 ) -> None:
     """How many of the file's other dates a column is never before: 0 for the first, 1 for the last."""
-    dates = [p for p in profiles if p.type in ("date", "datetime")]
-    days = {p.index: [_day(text) for text in _column(p.index, rows)] for p in dates}
+    dates = [p for p in profiles if p.type in ("date", "datetime")][:DATE_COLUMNS_MAX]
+    common = agreed_order(p.date_order for p in dates)
+    days = {p.index: [_day(text, p.date_order or common) for text in _column(p.index, rows)] for p in dates}
     for profile in dates:
         later = told = 0
         for other in dates:
@@ -136,13 +206,32 @@ def _find_names(
             hits = sum(any(len(word) > 2 and word in local for word in name) for name, local in told)
             if len(told) >= ROWS_MIN and hits >= 0.6 * len(told):
                 found[index]["in_email"] = max(found[index].get("in_email", 0.0), round(hits / len(told), 4))
-    for whole, names in words.items():
-        for part, pieces in words.items():
-            if whole != part and _is_part(pieces, names):
-                found[whole]["has_parts"] = 1.0
-                at_front = sum(n[: len(p)] == p for p, n in zip(pieces, names, strict=True) if p and n)
-                both = sum(bool(p and n) for p, n in zip(pieces, names, strict=True))
-                found[part]["front_part" if at_front >= 0.5 * both else "back_part"] = 1.0
+    for whole, part in _wholes_and_parts(words):
+        names, pieces = words[whole], words[part]
+        if _is_part(pieces, names):
+            found[whole]["has_parts"] = 1.0
+            at_front = sum(n[: len(p)] == p for p, n in zip(pieces, names, strict=True) if p and n)
+            both = sum(bool(p and n) for p, n in zip(pieces, names, strict=True))
+            found[part]["front_part" if at_front >= 0.5 * both else "back_part"] = 1.0
+
+
+def _wholes_and_parts(words: Mapping[int, Sequence[Sequence[str]]]) -> list[tuple[int, int]]:
+    """Pairs of columns of which one may be part of the other: in ROWS_MIN rows it shares words with the longer one.
+
+    By the words of each row, so that hundreds of columns that have nothing in common cost nothing.
+    """
+    hits: Counter[tuple[int, int]] = Counter()
+    for row in zip(*words.values(), strict=True):
+        holding: dict[str, list[int]] = {}
+        for index, own in zip(words, row, strict=True):
+            for word in set(own):
+                holding.setdefault(word, []).append(index)
+        length = {index: len(own) for index, own in zip(words, row, strict=True)}
+        for part, own in zip(words, row, strict=True):
+            if own:
+                rarest = min((holding[word] for word in own), key=len)
+                hits.update((whole, part) for whole in rarest if length[whole] > length[part])
+    return sorted(pair for pair, count in hits.items() if count >= ROWS_MIN)
 
 
 def _may_be_name(profile: ColumnProfile) -> bool:

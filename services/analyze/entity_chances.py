@@ -13,11 +13,13 @@ from shared.catalog.lexicon import is_custom_field, spelling
 from shared.catalog.model import Catalog
 from shared.matching.entity_features import (
     ENTITY_FEATURES,
+    WITH_A_PARTY,
     Explained,
     Surroundings,
     entity_rows,
     explain,
     none_row,
+    status_shares,
 )
 from shared.matching.model import Model
 from shared.matching.pair_features import DIGITS
@@ -96,14 +98,22 @@ def look_at(file: SampledFile, scores: FileScores, scorer: Scorer) -> EntityView
     groups = {entity: evidence.catalog[entity].required_groups() for entity in space.entities}
     words = {entity: scores.evidence.words[:, part] for entity, part in space.parts.items()}
     other_table, share, is_named = _other_table(file, columns, evidence)
+    statuses = {entity: tuple(evidence.telling(entity, "status")) for entity in WITH_A_PARTY}
+    status_chances = {entity: scores.of(entity)[:, fields[entity].index("status")] for entity in statuses}
     around = Surroundings(
-        evidence.lexicon.named_in(file.file), known_layout(file.headers, evidence), share, float(is_named)
+        named=evidence.lexicon.named_in(file.file),
+        known_layout=known_layout(file.headers, evidence),
+        other_table=share,
+        other_table_name=float(is_named),
+        other_subject_named=float(not evidence.lexicon.other_subjects.isdisjoint(evidence.lexicon.tokens(file.file))),
+        statuses=status_shares(statuses, status_chances, columns),
     )
     rows = entity_rows(explained, groups, usual, words, columns, evidence.lexicon, around)
     at = int(np.argmax(rows[:, 0] - rows[:, 7]))
     none = none_row(
-        explained[at], float(rows[at, 7]), columns, scores.evidence.other_meaning, float(rows[at, 3]), around
-    )
+        explained[at], float(rows[at, 7]), columns, scores.evidence.other_meaning, float(rows[at, 3]), around,
+        evidence.lexicon,
+    )  # fmt: skip
     return EntityView(explained, rows, none, around, other_table)
 
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from services.analyze.entity_chances import EntityChances, entity_chances, platform_of
 from services.analyze.profiles import profile_columns
-from services.analyze.relations import UNIQUE_MIN, find_relations
+from services.analyze.relations import SURE, UNIQUE_MIN, Look, find_relations
 from shared.catalog.evidence import Evidence
 from shared.catalog.lexicon import platform_label
-from shared.matching.entity_features import TAKEN_MIN, Explained
-from shared.matching.scorer import FileScores, Scorer, load_scorer
+from shared.matching.entity_features import AMOUNTS, NONE_FEATURES, TAKEN_MIN, Explained
+from shared.matching.scorer import Scorer, load_scorer
 from shared.messages.analysis import Alternative, ColumnProfile, Detection, Relation, SampledFile
 
 ALTERNATIVES = 3
 ALTERNATIVE_MIN = 0.03
-SURE = 0.9
-"""Above this a file says by itself what it holds, and its relations change nothing."""
 RELATION_ODDS = 3.0
 """How much likelier an entity type becomes when all values of a column are records of a type that it refers to."""
 TELLING_MAX = 4
+OTHER_MEANING_MIN = 0.6
+"""From here on a header names what no entity type holds."""
 COMMON_FIELDS = frozenset({"name", "email", "phone", "street", "city", "state", "postal_code", "notes", "created_at"})
 """Fields that many entity types have: they tell little about what a file holds."""
 
@@ -31,29 +30,21 @@ def detect(files: Sequence[SampledFile], scorer: Scorer | None = None) -> list[D
     """One detection per file, in the order given. All files are looked at together: relations between them count."""
     known = scorer or load_scorer()
     looks = [_look(file, known) for file in files]
-    relations = find_relations(files, [look.detection for look in looks], known.evidence)
-    return [_with_relations(look, tuple(related), known) for look, related in zip(looks, relations, strict=True)]
+    return [
+        _with_relations(look, tuple(related), known) for look, related in zip(looks, find_relations(looks), strict=True)
+    ]
 
 
-@dataclass(frozen=True)
-class _Look:
-    """A file by itself."""
-
-    file: SampledFile
-    scores: FileScores | None
-    detection: Detection
-
-
-def _look(file: SampledFile, scorer: Scorer) -> _Look:
+def _look(file: SampledFile, scorer: Scorer) -> Look:
     columns = profile_columns(file.headers, file.rows, file.records)
     if not any(c.header or c.type != "empty" for c in columns):
         empty = _detection(file, columns, None, 0.97, (), ["The file has no columns."], None)
-        return _Look(file, None, empty)
+        return Look(file, None, empty)
     scores = scorer.read(columns)
-    return _Look(file, scores, _decided(file, columns, entity_chances(file, scores, scorer), scorer))
+    return Look(file, scores, _decided(file, columns, entity_chances(file, scores, scorer), scorer))
 
 
-def _with_relations(look: _Look, related: tuple[Relation, ...], scorer: Scorer) -> Detection:
+def _with_relations(look: Look, related: tuple[Relation, ...], scorer: Scorer) -> Detection:
     """The detection with its relations; where the file by itself is doubtful they help to decide what it holds."""
     if not related:
         return look.detection
@@ -78,8 +69,7 @@ def _decided(file: SampledFile, columns: Sequence[ColumnProfile], chances: Entit
     is_none = chances.none > chance
     confidence = scorer.model.calibrated("entity", chances.none if is_none else chance)
     if is_none:
-        filled = sum(1 for c in columns if c.header or c.type != "empty")
-        reasons = _reasons_against(chances, filled, scorer.evidence)
+        reasons = _reasons_against(chances, columns, scorer)
     else:
         reasons = _reasons_for(chances.explained(best), columns, chances, platform, file, scorer.evidence)
     entity = None if is_none else best
@@ -109,19 +99,45 @@ def _detection(
     )  # fmt: skip
 
 
-def _reasons_against(chances: EntityChances, columns: int, evidence: Evidence) -> list[str]:
-    reasons = []
+def _reasons_against(chances: EntityChances, columns: Sequence[ColumnProfile], scorer: Scorer) -> list[str]:
+    reasons, evidence = [], scorer.evidence
     if chances.view.other_table and chances.view.around.other_table >= 0.4:
         reasons.append(f"The columns look like {chances.view.other_table}, which is not imported.")
     best = chances.explained(chances.ranked()[0][0])
     entity = evidence.catalog[best.entity]
     held = sum(1 for _, chance in best.by_field.values() if chance >= TAKEN_MIN)
-    reasons.append(f"The nearest entity type is {entity.label.lower()}, but only {held} of {columns} columns fit it.")
+    filled = sum(1 for c in columns if c.header or c.type != "empty")
+    nearest = f"The nearest entity type is {entity.label.lower()}"
+    if filled == 1:
+        reasons.append(f"{nearest}, but one column alone tells too little.")
+    elif 2 * held < filled:
+        reasons.append(f"{nearest}, but {f'only {held}' if held else 'none'} of {filled} columns fit it.")
+    else:
+        reasons += [f"{nearest}: {held} of {filled} columns fit it.", _against_nearest(chances, columns, scorer)]
     for group in entity.required_groups():
         if best.chance(group) < TAKEN_MIN:
             labels = " or ".join(entity.fields[field].label.lower() for field in group)
             reasons.append(f"There is no column for {labels}.")
     return reasons
+
+
+def _against_nearest(chances: EntityChances, columns: Sequence[ColumnProfile], scorer: Scorer) -> str:
+    """Why a file is none of the types though most of its columns fit one: what weighs most in the model's decision."""
+    weight = dict(zip(NONE_FEATURES, chances.view.none_row * scorer.model.none, strict=True))
+    lexicon = scorer.evidence.lexicon
+    foreign = [f"“{c.header}”" for c in columns if c.header and lexicon.nothing_score(c.header) >= OTHER_MEANING_MIN]
+    numbers = sum(1 for column in columns if column.type in AMOUNTS)
+    possible = [
+        (weight["few_explained"], "So few columns could belong to many kinds of lists."),
+        (weight["no_contact_details"], "No column holds e-mail addresses, phone numbers or streets."),
+    ]
+    if foreign:
+        told = ", ".join(foreign[:TELLING_MAX])
+        possible.append((weight["other_meaning"], f"No entity type has what these headers name: {told}."))
+    if 2 * numbers > len(columns):
+        possible.append((weight["amounts"], f"{numbers} columns hold numbers, as in a report."))
+    most, reason = max(possible)
+    return reason if most > 0 else "As a whole it looks more like a list that is not imported."
 
 
 def _reasons_for(

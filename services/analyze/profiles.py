@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from services.analyze.column_relations import with_relations
 from services.analyze.value_kinds import kinds_of
+from shared.catalog.date_order import decide_date_order
 from shared.catalog.lexicon import load_lexicon
 from shared.messages.analysis import ColumnProfile, ColumnType
 
@@ -48,7 +49,6 @@ _ID_WORDS = frozenset(
     }
 )
 _PHONE_WORDS = frozenset({"phone", "mobile", "fax", "landline", "contact"})
-_SLASHED = re.compile(r"(\d{1,4})[/.\-](\d{1,2})[/.\-](\d{1,4})")
 _COMMA_MARK = re.compile(r"\d,\d{1,2}\D*$|\d\.\d{3},\d")
 _POINT_MARK = re.compile(r"\d\.\d{1,2}\D*$|\d,\d{3}\.\d|\d\.\d{4,}")
 
@@ -120,7 +120,7 @@ def _profile(index: int, header: str, cells: Sequence[str]) -> ColumnProfile:
         examples=tuple(value[:EXAMPLE_CHARACTERS_MAX] for value in values[:EXAMPLES]),
         frequent=tuple(counts.most_common()) if len(counts) <= FREQUENT_MAX else (),
         kinds=shares,
-        date_order=_date_order(islice(counts, EVIDENCE_MAX)) if kind in ("date", "datetime") else None,
+        date_order=decide_date_order(islice(counts, EVIDENCE_MAX)) if kind in ("date", "datetime") else None,
         decimal_mark=_decimal_mark(islice(counts, EVIDENCE_MAX))
         if kind in ("money", "decimal", "integer", "percent")
         else None,
@@ -145,7 +145,7 @@ def _decide(shares: dict[str, float], common: Sequence[tuple[str, int]], header:
         return "address" if shares.get("address", 0) >= TYPE_SHARE_MIN else "street"
     for kind in _DECIDING:
         if shares.get(kind, 0) >= TYPE_SHARE_MIN:
-            return kind
+            return "id" if kind == "phone" and shares.get("id", 0) >= TYPE_SHARE_MIN and _says_id(header) else kind
     if shares.get("person", 0) >= 0.6 or shares.get("given_name", 0) >= 0.5:
         return "name" if shares.get("company", 0) < 0.5 else "company"
     if shares.get("company", 0) >= 0.5:
@@ -156,8 +156,7 @@ def _decide(shares: dict[str, float], common: Sequence[tuple[str, int]], header:
 def _number_type(shares: dict[str, float], header: str) -> ColumnType:
     # Ten bare digits are a phone number or a long id: the header tells, where it says anything.
     if shares.get("phone", 0) >= TYPE_SHARE_MIN:
-        words = set(load_lexicon().tokens(header)) if header else set()
-        return "integer" if words & _ID_WORDS and not words & _PHONE_WORDS else "phone"
+        return "integer" if _says_id(header) else "phone"
     if shares.get("money", 0) > 0:
         return "money"
     if shares.get("postal_code", 0) >= 0.95:
@@ -168,25 +167,16 @@ def _number_type(shares: dict[str, float], header: str) -> ColumnType:
     return "id" if shares.get("id", 0) > shares["integer"] + STRAY_SHARE_MAX else "integer"
 
 
+def _says_id(header: str) -> bool:
+    words = set(load_lexicon().tokens(header)) if header else set()
+    return bool(words & _ID_WORDS) and not words & _PHONE_WORDS
+
+
 @lru_cache(maxsize=4096)
 def shape(value: str) -> str:
     """'AB-123' -> 'A-9': the form of a value, runs of the same class folded."""
     classes = ["9" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in value[:60]]
     return "".join(c for i, c in enumerate(classes) if not i or c != classes[i - 1])
-
-
-def _date_order(values: Iterable[str]) -> Literal["mdy", "dmy", "ymd"] | None:
-    seen: set[Literal["mdy", "dmy", "ymd"]] = set()
-    for value in values:
-        if (match := _SLASHED.match(value)) is None:
-            continue
-        if len(match[1]) == 4:
-            seen.add("ymd")
-        elif int(match[1]) > 12:
-            seen.add("dmy")
-        elif int(match[2]) > 12:
-            seen.add("mdy")
-    return seen.pop() if len(seen) == 1 else None
 
 
 def _decimal_mark(values: Iterable[str]) -> Literal[".", ","] | None:

@@ -21,6 +21,9 @@ _PHONE = re.compile(
     re.I,
 )
 _PHONE_DIGITS = re.compile(r"1?[2-9]\d{2}[2-9]\d{6}$")
+_NATIONAL_PHONE = re.compile(r"\(?0\d{1,4}\)?(?:[\s.\-/]{1,3}\d{2,8}){1,4}$")
+"""As dialled within a country outside North America: groups that begin with 0, 9 to 11 digits."""
+_SOCIAL_SECURITY = re.compile(r"\d{3}-\d{2}-\d{4}$")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|janv|fevr|avr|juin|juil|aout)[a-z]*\.?"
 _DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
@@ -86,6 +89,8 @@ def _digit_kinds(value: str) -> list[str]:
         return ["integer", "digit", "id", *(["postal_code"] if _POSTAL.match(value) else [])]
     if _POSTAL.match(value):
         return ["postal_code"]
+    if _is_national_phone(value):
+        return ["phone", "id"]
     if value.endswith("%"):
         return ["percent"]
     bare = _CURRENCY.sub("", value).strip()
@@ -99,6 +104,11 @@ def _digit_kinds(value: str) -> list[str]:
     if _SPANISH_STREET.match(value):
         return ["street"]
     return ["id"] if _ID.match(value) else []
+
+
+def _is_national_phone(value: str) -> bool:
+    digits = sum(c.isdigit() for c in value)
+    return 9 <= digits <= 11 and _NATIONAL_PHONE.match(value) is not None and not _SOCIAL_SECURITY.match(value)
 
 
 def _word_kinds(value: str, has_pattern: bool) -> list[str]:

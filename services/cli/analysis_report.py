@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.mapper.value_mapping import ValueMappingView, value_views
+from shared.catalog.lexicon import load_lexicon
 from shared.catalog.model import load_catalog
 from shared.messages.analysis import ColumnProfile, Detection
 from shared.messages.landing import LandedFile
 from shared.messages.mapping import FieldMapping, FileMapping, MappingDocument, RecordMapping
+
+NAMED_MIN = 0.7
+"""From here on a header names a field."""
 
 
 def describe(detection: Detection, mapping: FileMapping, landed: LandedFile) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def _column(
         "header": profile.header or None,
         "field": main.field if main else None,
         "confidence": main.confidence if main else None,
-        "reasons": list(main.reasons) if main else _why_unmapped(profile, uses),
+        "reasons": list(main.reasons) if main else _why_unmapped(profile, uses, primary),
         "type": profile.type,
     }
     if main is not None and main.runner_up is not None:
@@ -68,9 +72,27 @@ def _column(
     return column
 
 
-def _why_unmapped(profile: ColumnProfile, uses: list[tuple[RecordMapping, FieldMapping]]) -> list[str]:
+def _why_unmapped(
+    profile: ColumnProfile, uses: list[tuple[RecordMapping, FieldMapping]], primary: RecordMapping | None
+) -> list[str]:
     if uses:
         return [f"It feeds the {record.entity} made from the same row." for record, _ in uses[:1]]
     if profile.type == "empty":
         return ["The column is empty."]
+    taken = _taken_by_another(profile, primary) if primary is not None else None
+    if taken is not None and primary is not None:
+        label = load_catalog()[primary.entity].fields[taken.field].label.lower()
+        number = (taken.column or 0) + 1
+        named = f"“{taken.header}” (column {number})" if taken.header else f"Column {number}"
+        return [f"{named} already feeds {label}."]
     return ["No field of the entity type fits it well enough."]
+
+
+def _taken_by_another(profile: ColumnProfile, primary: RecordMapping) -> FieldMapping | None:
+    """The mapping of another column to the field that this one's header names, or its values are; None where free."""
+    named = load_lexicon().header_scores(profile.header) if profile.header else {}
+    own = {field: score for (entity, field), score in named.items() if entity == primary.entity}
+    best = max(own.values(), default=0.0)
+    fields = {field for field, score in own.items() if score == best} if best >= NAMED_MIN else {profile.type}
+    mapped = (field for field in primary.fields if field.field in fields and field.column is not None)
+    return next(mapped, None)

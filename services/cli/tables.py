@@ -108,7 +108,8 @@ def understanding(session: View, mapping: View, *, reasons: bool = True) -> Grou
             f"{len(used)} of {len(file['headers'])}",
             escape(shortened(", ".join(unused), 60)),
         )
-    lines = [
+    lines = [Text(line) for file in mapping["mapping"]["files"] if (line := _cents(file))]
+    lines += [
         Text(f"{file['file']}: {' '.join(file['reasons'])}")
         for file in mapping["mapping"]["files"]
         if reasons and file["reasons"]
@@ -129,6 +130,17 @@ def _columns_used(file: View) -> set[int]:
     fields = [field for record in file["records"] for field in record["fields"]]
     feeding = {field["column"] for field in fields} - {None}
     return feeding.union(*(field.get("evidence", {}).values() for field in fields))
+
+
+def _cents(file: View) -> str:
+    """Which amounts are read as cents: wrong by a factor of a hundred where they are not, so always said."""
+    fields = [field for record in file["records"] for field in record["fields"]]
+    headers = dict.fromkeys(
+        f"“{field['header']}”" if field["header"] else f"column {field['column'] + 1}"
+        for field in fields
+        if field["column"] is not None and field.get("options", {}).get("money_unit") == "minor"
+    )
+    return f"{file['file']}: amounts of {', '.join(headers)} are cents, 12050 is read as 120.50." if headers else ""
 
 
 def _lacks(what: str, group: View) -> Text:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.catalog.evidence import Evidence
+from shared.catalog.lexicon import SERVICE_WORDS, SHIPPING_WORDS
 from shared.messages.analysis import ColumnProfile
 
 PART_SCORE_MIN = 0.7
@@ -23,7 +24,17 @@ _CONTEXT = rf"(?:(?:service|property|site|location|job{_GAP}site|customer|client
 _PLACE = rf"{_CONTEXT}(?:address(?:es)?|addr|location|property|site)"
 _NUMBER_FIRST = re.compile(rf"{_PLACE}{_GAP}[#(\[]?(\d{{1,3}})[)\]]?{_GAP}([^\d\s_.:\-/].*)$", re.IGNORECASE)
 _NUMBER_LAST = re.compile(rf"({_CONTEXT}[a-z][a-z\s_.\-/]*?){_GAP}[#(\[]?(\d{{1,3}})[)\]]?$", re.IGNORECASE)
-_SERVICE = re.compile(rf"(?:service|property|site|job{_GAP}site|location){_GAP}(\S.*)$", re.IGNORECASE)
+_TO = rf"(?:{_GAP}to(?=[\W_]|(?-i:[A-Z])))?"
+
+
+def _beginning(words: Iterable[str]) -> re.Pattern[str]:
+    longest_first = "|".join(sorted(words, key=lambda word: (-len(word), word)))
+    return re.compile(rf"(?:job{_GAP})?(?:{longest_first}){_TO}{_GAP}(\S.*)$", re.IGNORECASE)
+
+
+_SERVICE, _SHIPPING = _beginning(SERVICE_WORDS), _beginning(SHIPPING_WORDS)
+_SERVICE_GROUP, _SHIPPING_GROUP = -2, -1
+_LABELS = {_SERVICE_GROUP: "service address", _SHIPPING_GROUP: "shipping address"}
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,11 @@ class AddressGroup:
 
 
 def find_address_groups(profiles: Sequence[ColumnProfile], evidence: Evidence) -> list[AddressGroup]:
-    """The service address first, then numbered groups in the order of their numbers; empty where there is none."""
-    service = _groups(profiles, evidence, _read_service)
+    """The service address first, then numbered groups in the order of their numbers; empty where there is none.
+
+    Where there is no service address the shipping address is it.
+    """
+    service = _groups(profiles, evidence, _read_service) or _groups(profiles, evidence, _read_shipping)
     numbered = _groups(profiles, evidence, _read_number_first) or _groups(profiles, evidence, _read_number_last)
     if len(numbered) < 2 and not any(_NUMBER_FIRST.match(p.header) for p in profiles):
         numbered = []  # "Street 2" beside "Street" is a second line, not a second address
@@ -52,7 +66,7 @@ def _groups(
         if (place := read(profile.header)) is not None and (part := _part(place[1], evidence)) is not None:
             found.setdefault(place[0], {}).setdefault(part, profile.index)
     return [
-        AddressGroup(f"address {number}" if number >= 0 else "service address", columns)
+        AddressGroup(_LABELS.get(number, f"address {number}"), columns)
         for number, columns in sorted(found.items())
         if "street" in columns and ("city" in columns or "postal_code" in columns)
     ]
@@ -60,7 +74,13 @@ def _groups(
 
 def _read_service(header: str) -> tuple[int, str] | None:
     match = _SERVICE.match(header)
-    return (-1, match[1]) if match and not _NUMBER_FIRST.match(header) else None
+    return (_SERVICE_GROUP, match[1]) if match and not _NUMBER_FIRST.match(header) else None
+
+
+def _read_shipping(header: str) -> tuple[int, str] | None:
+    """'Shipping Street', 'Ship To City', 'ship-to_address_line_1', 'Delivery Zip'."""
+    match = _SHIPPING.match(header)
+    return (_SHIPPING_GROUP, match[1]) if match else None
 
 
 def _read_number_first(header: str) -> tuple[int, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from services.mapper.address_groups import AddressGroup
@@ -22,6 +22,11 @@ OWN_STREET_BONUS = 0.05
 COMPARED_MIN = 3
 """Different names from which on it shows whether other columns are parts of them."""
 NAMED_MIN = 0.7
+
+FIRM_SCORE = 0.7
+"""The chance of a column of companies as the records' company where another column is found to be their name."""
+FILLED_MIN = 0.5
+"""A column with fewer values is not the name for being named or standing first."""
 
 _NAME_PARTS = frozenset({"first_name", "last_name"})
 _STREET_WORDS = frozenset({"street", "address"})
@@ -162,3 +167,55 @@ def parts_of_the_name(candidates: list[list[Candidate]], columns: Sequence[Colum
             candidates[profile.index] = [
                 c for c in options if c.field not in _NAME_PARTS or c.basis.header >= NAMED_MIN or c.hints
             ]
+
+
+def one_name(
+    candidates: list[list[Candidate]],
+    columns: Sequence[ColumnProfile],
+    entity: EntityType,
+    evidence: Evidence,
+    named_by: Collection[int],
+) -> None:
+    """Of columns that may be the name the one is by which other files name the records (`named_by`).
+
+    Where no other file tells, of columns that are called alike the first one. Companies that are not the name are still
+    the records' companies. What somebody has approved, or a language model says, is left as it is.
+    """
+    names = {
+        profile.index: found
+        for profile, options in zip(columns, candidates, strict=True)
+        if (found := next((c for c in options if c.field == "name"), None)) is not None
+        and profile.fill >= FILLED_MIN
+        and (profile.index in named_by or found.score >= TAKE_MIN)
+    }
+    if any(hint.origin != "preset" for found in names.values() for hint in found.hints):
+        return
+    winner = next((index for index in names if index in named_by), None)
+    losers = set(names) if winner is not None else _called_like_another(names, columns, evidence)
+    for index in losers - {winner}:
+        lost = names[index]
+        candidates[index] = [c for c in candidates[index] if c is not lost]
+        if columns[index].type == "company" and "company" in entity.fields:
+            _add(
+                candidates[index], Candidate("company", FIRM_SCORE, replace(lost.basis, header=0.0, telling=0.0), None)
+            )
+    if winner is not None:
+        best = max(found.score for found in names.values())
+        candidates[winner] = [replace(c, score=best) if c is names[winner] else c for c in candidates[winner]]
+
+
+def _called_like_another(names: Collection[int], columns: Sequence[ColumnProfile], evidence: Evidence) -> set[int]:
+    """Those of the columns before which another one has the same header."""
+    seen: set[tuple[str, ...]] = set()
+    again = set()
+    for index in sorted(names):
+        words = evidence.lexicon.tokens(columns[index].header) if columns[index].header else ()
+        if words and words in seen:
+            again.add(index)
+        seen.add(words)
+    return again
+
+
+def _add(options: list[Candidate], more: Candidate) -> None:
+    if all(c.field != more.field or c.score < more.score for c in options):
+        options[:] = sorted([*(c for c in options if c.field != more.field), more], key=lambda c: (-c.score, c.field))

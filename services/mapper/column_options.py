@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-from services.mapper.transforms import decide_excel_serials, fold_value, propose_values
-from shared.catalog.lexicon import Lexicon
+from services.mapper.transforms import decide_excel_serials, fold_value, is_in_hours, propose_values
+from services.mapper.written_styles import NO_STYLES, WrittenStyles
+from shared.catalog.lexicon import Lexicon, time_unit_of
 from shared.catalog.model import Field, FieldType
 from shared.messages.analysis import ColumnProfile
-from shared.messages.mapping import Options, ReferenceBy
+from shared.messages.mapping import Options, ReferenceBy, TimeUnit
 
 _MINOR_WORDS = frozenset({"cent", "cents", "centavo", "centime", "pennies"})
 _INVERTING = frozenset(
@@ -20,18 +22,22 @@ _PAIR = re.compile(r"[A-Za-z0-9]+_[A-Za-z0-9]+$")
 _SERIAL_DATE_TYPES = ("integer", "decimal", "postal_code")
 
 
-def options_for(entity: str, field: Field, profile: ColumnProfile, lexicon: Lexicon) -> Options:
-    """The options of one column for one field; what nothing tells stays at its default."""
+def options_for(
+    entity: str, field: Field, profile: ColumnProfile, lexicon: Lexicon, styles: WrittenStyles = NO_STYLES
+) -> Options:
+    """The options of one column for one field; what nothing tells stays at its default.
+
+    `styles`: how the columns around it write dates and numbers.
+    """
     words = set(lexicon.tokens(profile.header)) if profile.header else set()
     match field.type:
         case FieldType.DATE | FieldType.DATETIME:
             serials = profile.type in _SERIAL_DATE_TYPES and decide_excel_serials(_values(profile))
-            return Options(date_order=profile.date_order, excel_serials=serials)
+            return Options(date_order=styles.order_of(profile), excel_serials=serials)
         case FieldType.MONEY:
-            minor = bool(words & _MINOR_WORDS) and profile.type in ("integer", "postal_code")
-            return Options(decimal_mark=profile.decimal_mark, money_unit="minor" if minor else "major")
+            return Options(decimal_mark=styles.mark_of(profile), money_unit=money_unit_of(profile, lexicon))
         case FieldType.DECIMAL | FieldType.INTEGER:
-            return Options(decimal_mark=profile.decimal_mark)
+            return Options(decimal_mark=styles.mark_of(profile), time_unit=_time_unit(field, profile))
         case FieldType.BOOLEAN:
             return Options(invert=bool(words & _INVERTING))
         case FieldType.ENUM:
@@ -39,6 +45,17 @@ def options_for(entity: str, field: Field, profile: ColumnProfile, lexicon: Lexi
         case FieldType.TAGS:
             return Options(split=_tag_separator(profile))
     return Options()
+
+
+def money_unit_of(profile: ColumnProfile, lexicon: Lexicon) -> Literal["major", "minor"]:
+    """`minor` where the header speaks of cents and the values are whole numbers."""
+    speaks_of_cents = bool(profile.header) and not _MINOR_WORDS.isdisjoint(lexicon.tokens(profile.header))
+    return "minor" if speaks_of_cents and profile.type in ("integer", "postal_code") else "major"
+
+
+def _time_unit(field: Field, profile: ColumnProfile) -> TimeUnit:
+    unit = time_unit_of(profile.header) if is_in_hours(field.name) else None
+    return "hours" if unit is None or unit == "other" else unit
 
 
 def _values(profile: ColumnProfile) -> list[str]:

@@ -51,6 +51,10 @@ class FileHints(msgspec.Struct, frozen=True, kw_only=True):
         """These hints and more."""
         return msgspec.structs.replace(self, hints=(*self.hints, *more))
 
+    def noting(self, reasons: Iterable[str]) -> FileHints:
+        """These hints with more to say about the file."""
+        return msgspec.structs.replace(self, reasons=(*self.reasons, *reasons))
+
 
 NO_HINTS = FileHints()
 

@@ -8,22 +8,20 @@ from dataclasses import dataclass
 import msgspec
 
 from services.mapper.hints import FileHints, Hint, as_far_as_it_fits
-from services.mapper.memory import Recall, Remembered, recall, recall_hints, without_left_out
-from services.mapper.presets import Layout, header_key, layout_in_cents, platforms_named_in, preset_hints
+from services.mapper.memory import Recall, Remembered, left_out_alike, recall, recall_hints, without_left_out
+from services.mapper.money_units import with_money_units
+from services.mapper.presets import platforms_named_in, preset_hints
 from services.mapper.proposals import propose
 from services.mapper.restoring import restored
 from services.mapper.value_mapping import with_source_values
 from shared.catalog.evidence import Evidence
-from shared.catalog.model import Catalog, FieldType
+from shared.catalog.model import Catalog
 from shared.matching.scorer import Scorer, load_scorer
-from shared.messages.analysis import ColumnProfile, Detection
-from shared.messages.mapping import FieldMapping, FileMapping, MappingDocument
+from shared.messages.analysis import Detection
+from shared.messages.mapping import MappingDocument
 
 Answers = Mapping[int, Sequence[Hint]]
 """What a language model said, by the place of the file in the session: two files may have the same name."""
-
-_WHOLE_NUMBERS = ("integer", "postal_code")
-_AMOUNTS = ("money", "decimal")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def informed_proposal(
     recalls = [recall(d, remembered, given=_given(d, chosen)) for d in detections]
     seen = [without_left_out(d, recalled) for d, recalled in zip(detections, recalls, strict=True)]
     sources = _sources(seen, source_label)
-    hints = _hints(seen, evidence, chosen, sources, recalls, answers or {})
+    hints = _hints(seen, evidence, chosen, sources, remembered, recalls, answers or {})
     document = propose(
         seen,
         scorer=known,
@@ -62,7 +60,14 @@ def informed_proposal(
         hints=hints,
     )
     files = [
-        restored(_with_cents(file, detection, source, evidence.catalog, recalled), recalled, detection.columns)
+        with_money_units(
+            restored(file, recalled, detection.columns),
+            detection,
+            {*source.named, *source.suspected},
+            evidence.catalog,
+            evidence.lexicon,
+            recalled,
+        )
         for file, recalled, detection, source in zip(document.files, recalls, seen, sources, strict=True)
     ]
     whole = document.model_copy(update={"files": tuple(files)})
@@ -80,11 +85,6 @@ class _Source:
     named: Collection[str]
     suspected: Collection[str]
     beside: Collection[str]
-
-    @property
-    def any(self) -> set[str]:
-        """All of them."""
-        return {*self.named, *self.suspected, *self.beside}
 
 
 def _sources(detections: Sequence[Detection], source_label: str | None) -> list[_Source]:
@@ -105,6 +105,7 @@ def _hints(
     evidence: Evidence,
     chosen: Mapping[str, str | None],
     sources: Sequence[_Source],
+    known: Sequence[Remembered],
     recalls: Sequence[Recall | None],
     answers: Answers,
 ) -> list[FileHints]:
@@ -115,6 +116,8 @@ def _hints(
         entity = chosen.get(detection.file, found.entity or detection.entity)
         more: list[Hint] = []
         if entity is not None:
+            if detection.file not in chosen:
+                found = found.noting(left_out_alike(detection, known, recalled))
             remembered = {hint.column for hint in found.hints}
             headers = [column.header for column in detection.columns]
             presets = preset_hints(
@@ -147,42 +150,3 @@ def _fitting(hint: Hint, detection: Detection, evidence: Evidence) -> Hint:
     field = evidence.catalog[hint.entity].fields[hint.field]
     fit = evidence.fit(hint.entity, field, detection.columns[hint.column])
     return msgspec.structs.replace(hint, strength=as_far_as_it_fits(hint.strength, fit))
-
-
-def _with_cents(
-    file: FileMapping, detection: Detection, source: _Source, catalog: Catalog, recalled: Recall | None
-) -> FileMapping:
-    """Whole numbers are cents where the file is what an interface that counts in cents gives out, and it is said.
-
-    What was approved knows better.
-    """
-    approved = set(recalled.alignment.columns.values()) if recalled else set()
-    primary = next((record for record in file.records if record.primary), None)
-    if primary is None:
-        return file
-    ids = [text for column in detection.columns if header_key(column.header) == "id" for text in column.examples]
-    layout = layout_in_cents(file.headers, primary.entity, source.any, ids)
-    if layout is None:
-        return file
-    known = [column for column in detection.columns if header_key(column.header) in layout.columns]
-    amounts = {f.column for f in primary.fields if catalog[primary.entity].fields[f.field].type is FieldType.MONEY}
-    if any(column.index in amounts and column.type in _AMOUNTS for column in known):
-        return file  # one amount with a decimal point says that none of them is counted in cents
-    cents = {c.index: c for c in known if c.index in amounts - approved and c.type in _WHOLE_NUMBERS}
-    fields = tuple(_in_cents(f, cents[f.column], layout) if f.column in cents else f for f in primary.fields)
-    changed = primary.model_copy(update={"fields": fields})
-    return file.model_copy(update={"records": tuple(changed if r is primary else r for r in file.records)})
-
-
-def _in_cents(field: FieldMapping, column: ColumnProfile, layout: Layout) -> FieldMapping:
-    example = next((text for text in column.examples if text.isascii() and text.isdigit()), "12050")
-    amount = f"{int(example) // 100}.{int(example) % 100:02}"
-    return field.model_copy(
-        update={
-            "options": field.options.model_copy(update={"money_unit": "minor"}),
-            "reasons": (
-                f"Its amounts are cents, as {layout.label} writes them ({layout.name}): {example} is read as {amount}.",
-                *field.reasons,
-            ),
-        }
-    )

@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 
 from services.mapper.reference_columns import ReferencePlan
-from services.mapper.transforms import Column, Cut, MemoColumn, make_column
+from services.mapper.transforms import Column, Cut, MemoColumn, is_in_hours, make_column
 from services.mapper.transforms.cells import EMPTY_FORMS
 from shared.catalog.model import Catalog, EntityType, Field, FieldType, load_catalog
 from shared.errors import BadInputError
@@ -240,6 +240,8 @@ def _value(
         if value is not None and value not in field.values:
             allowed = ", ".join(field.values) or "nothing: it is no field with fixed values"
             raise _wrong(mapping, f"{where} cannot be {value!r}", f"Allowed: {allowed}.")
+    if given.options.time_unit != "hours" and not is_in_hours(field.name):
+        raise _wrong(mapping, f"{where} holds no hours", "Leave out `time_unit`.")
     converter = make_column(entity.name, field, given.options, settings.region)
     if isinstance(converter, MemoColumn) and converter.default.code:
         raise _wrong(mapping, f"the default {given.options.default!r} cannot be read as {where}", "Correct it.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -17,12 +17,15 @@ from shared.errors import BadInputError, ConflictError, NotFoundError, Retryable
 from shared.messages import topics
 from shared.messages.control import MappingApproved, MappingProposed
 from shared.messages.envelope import Outgoing
-from shared.messages.mapping import MappingDocument
+from shared.messages.mapping import FileMapping, MappingDocument
 from shared.observability.events import MAPPING_NOT_REMEMBERED, emit
 from shared.runtime.outbox import Outbox
 from shared.storage.documents import Document, Documents
 from shared.storage.files import Files
 from shared.storage.swapping import tries
+
+_NOT_NAMED = "The mapping given for this session does not name it, so it is left out."
+_LEFT_OUT = "Left out in the mapping given for this session."
 
 VERSIONS_MAX = 200
 """Versions kept of one session's mapping; the oldest unapproved ones go first."""
@@ -33,6 +36,7 @@ class _ColumnKind(msgspec.Struct):
 
 
 class _FileKinds(msgspec.Struct):
+    file: str
     sha256: str
     entity: str | None
     columns: list[_ColumnKind]
@@ -42,6 +46,7 @@ class _AnalysisKinds(msgspec.Struct):
     """As much of an analysis as the memory needs: decoding the rest would cost more than learning."""
 
     detections: list[_FileKinds]
+    entities: dict[str, str | None] = {}
 
 
 @dataclass
@@ -125,9 +130,10 @@ class Mappings:
             raise _not_analysed(session)
         stored = _parsed(document)
         current = await self._read(stored.latest.document)
-        adapted = _adapted(mapping, current)
+        left_out = _left_out_by_hand(mapping, current, stored.latest.left_out)
+        adapted = _adapted(mapping, current, left_out)
         missing_required(adapted, self.catalog)
-        await self._add(stored, document, await self._save(adapted), adapted, actor)
+        await self._add(stored, document, await self._save(adapted), adapted, actor, left_out)
 
     async def reset(self, account: str, session: str, actor: str) -> None:
         """Makes the proposal the mapping again, as a new version; changes made by hand stay in the older ones."""
@@ -193,10 +199,14 @@ class Mappings:
             return
         version = stored.latest
         try:
-            seen: dict[str, Seen] = {}
+            taken_out = set(version.left_out)
+            seen = dict.fromkeys(taken_out, Seen(left_out=True))
             if version.analysis:
                 analysis = msgspec.msgpack.decode(await self.files.read(version.analysis), type=_AnalysisKinds)
-                seen = {f.sha256: Seen([column.type for column in f.columns], f.entity) for f in analysis.detections}
+                chosen = {file for file, entity in analysis.entities.items() if entity is None}
+                for f in analysis.detections:
+                    left_out = f.sha256 in taken_out or f.file in chosen
+                    seen[f.sha256] = Seen([column.type for column in f.columns], f.entity, left_out)
             mapping = await self._read(version.document)
             await self.memory.learn(stored.account, mapping, seen, session=stored.session, actor=actor)
         except (RetryableError, NotFoundError) as error:
@@ -205,11 +215,18 @@ class Mappings:
     # ---- inside -----------------------------------------------------------------------------------------------
 
     async def _add(
-        self, stored: SessionMapping, document: Document, address: str, mapping: MappingDocument, actor: str
+        self,
+        stored: SessionMapping,
+        document: Document,
+        address: str,
+        mapping: MappingDocument,
+        actor: str,
+        left_out: Sequence[str] = (),
     ) -> None:
         """Appends a version that somebody made."""
         latest = stored.latest
-        stored.versions.append(_next(stored, latest.session_version, address, actor, latest.analysis))
+        version = _next(stored, latest.session_version, address, actor, latest.analysis)
+        stored.versions.append(version.model_copy(update={"left_out": list(left_out)}))
         await self._put(stored, document, [self._proposed(stored, mapping)])
 
     async def _read(self, address: str) -> MappingDocument:
@@ -261,15 +278,16 @@ class Mappings:
         ]
 
 
-def _adapted(given: MappingDocument, current: MappingDocument) -> MappingDocument:
-    """A mapping by hand on the session's files: by content hash, else by name with equal headers."""
-    by_hash = {file.sha256: file for file in given.files}
+def _adapted(given: MappingDocument, current: MappingDocument, left_out: Collection[str]) -> MappingDocument:
+    """A mapping by hand on the session's files: by content hash, else by name with equal headers.
+
+    `left_out`: content hashes of the files that it takes out.
+    """
     by_name = {file.file: file for file in given.files}
     files = []
-    for file in current.files:
-        chosen = by_hash.get(file.sha256) or by_name.get(file.file)
+    for file, chosen in _pairs(given, current):
         if chosen is None:
-            files.append(file.model_copy(update={"records": ()}))
+            files.append(_without_records(file, _NOT_NAMED) if file.records else file)
             continue
         if chosen.headers != file.headers:
             raise BadInputError(
@@ -278,6 +296,8 @@ def _adapted(given: MappingDocument, current: MappingDocument) -> MappingDocumen
                 code="mapping",
             )
         own = chosen.model_copy(update={"file": file.file, "sha256": file.sha256})
+        if not own.records and file.sha256 in left_out:
+            own = _without_records(own, _LEFT_OUT)
         files.append(with_known_counts(own, file))
     if unknown := set(by_name) - {file.file for file in current.files} - {f.file for f in files}:
         raise BadInputError(
@@ -286,6 +306,27 @@ def _adapted(given: MappingDocument, current: MappingDocument) -> MappingDocumen
             code="mapping",
         )
     return given.model_copy(update={"files": tuple(files)})
+
+
+def _pairs(given: MappingDocument, current: MappingDocument) -> Iterator[tuple[FileMapping, FileMapping | None]]:
+    """Each file of the session with what the given mapping says of it."""
+    by_hash = {file.sha256: file for file in given.files}
+    by_name = {file.file: file for file in given.files}
+    for file in current.files:
+        yield file, by_hash.get(file.sha256) or by_name.get(file.file)
+
+
+def _without_records(file: FileMapping, reason: str) -> FileMapping:
+    return file.model_copy(update={"records": (), "entity_confidence": 1.0, "reasons": (reason,)})
+
+
+def _left_out_by_hand(given: MappingDocument, current: MappingDocument, before: Sequence[str]) -> list[str]:
+    """Files that the given mapping names and takes out, now or already `before`; not those that it does not name."""
+    return [
+        file.sha256
+        for file, chosen in _pairs(given, current)
+        if chosen is not None and not chosen.records and (file.records or file.sha256 in before)
+    ]
 
 
 def _next(stored: SessionMapping, session_version: int, address: str, made_by: str, analysis: str) -> Version:

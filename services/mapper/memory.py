@@ -58,6 +58,8 @@ class Remembered(BaseModel):
     id: str
     entity: str | None
     file: str
+    sha256: str = ""
+    """Of the file's content; "" in what other accounts may see, and where an older hub has remembered it."""
     columns: tuple[ShapeColumn, ...]
     mapped: str
     """The records as JSON: a memory has hundreds of mappings, of which a file needs one or two."""
@@ -78,6 +80,10 @@ class Remembered(BaseModel):
     def records(self) -> tuple[RecordMapping, ...]:
         """The records that each row makes, as approved."""
         return _RECORDS.validate_json(self.mapped)
+
+    def is_of(self, file: str, sha256: str) -> bool:
+        """True for the very file: of this name or of this content."""
+        return self.file == file or (bool(sha256) and self.sha256 == sha256)
 
     @property
     def primary(self) -> RecordMapping | None:
@@ -106,9 +112,10 @@ def remember(
     known = kinds if len(kinds) == len(mapping.headers) else [""] * len(mapping.headers)
     shape = tuple(ShapeColumn(header=h, kind=k) for h, k in zip(mapping.headers, known, strict=True))
     return Remembered(
-        id=shape_id(entity, shape),
+        id=shape_id(entity, shape, mapping.file),
         entity=entity,
         file=mapping.file,
+        sha256=mapping.sha256,
         columns=shape,
         mapped=_packed(_bare(record) for record in mapping.records),
         session=session,
@@ -118,7 +125,7 @@ def remember(
 
 
 def for_others(remembered: Remembered) -> Remembered:
-    """What other accounts may see: headers and fields, no name, no value mapping, no constant.
+    """What other accounts may see: headers and fields, no name, no value mapping, no constant, no unit of money.
 
     A header that may be a customer's value (a first record taken for the header row) is a mask of itself.
     """
@@ -126,7 +133,7 @@ def for_others(remembered: Remembered) -> Remembered:
     told = told_headers(headers, [column.kind for column in remembered.columns])
 
     def general(field: FieldMapping) -> FieldMapping:
-        options = field.options.model_copy(update={"values": {}, "default": None})
+        options = field.options.model_copy(update={"values": {}, "default": None, "money_unit": "major"})
         header = told[field.column] or None if field.column is not None else None
         return field.model_copy(update={"options": options, "header": header})
 
@@ -162,10 +169,12 @@ def recall(detection: Detection, known: Sequence[Remembered], *, given: Collecti
     for one in known:
         if (given and one.entity not in given) or likeness_max(one.headers, headers) < LIKENESS_MIN:
             continue
-        if one.entity is None and one.from_other_account:
-            continue  # what others leave out is their business
-        alignment = align(one.columns, shape)
         is_taken_for = one.entity in given or one.entity == detection.entity
+        if one.from_other_account and (one.entity is None or not (is_taken_for or detection.entity is None)):
+            continue  # what others leave out, or take for something else than detection does, is their business
+        if one.entity is None and not (given or one.is_of(detection.file, detection.sha256)):
+            continue  # that one file is left out says nothing about the next of its kind
+        alignment = align(one.columns, shape)
         if alignment.likeness < _likeness_needed(one, is_taken_for, detection):
             continue
         if not _knows_its_fields(one, alignment):
@@ -190,12 +199,29 @@ def without_left_out(detection: Detection, recalled: Recall | None) -> Detection
     )
 
 
+def left_out_alike(detection: Detection, known: Sequence[Remembered], recalled: Recall | None) -> tuple[str, ...]:
+    """What to say where another file with these columns was left out and nobody has approved one since."""
+    since = recalled.remembered.approved_at if recalled and not recalled.remembered.from_other_account else 0.0
+    key = shape_key(shape_of(detection))
+    alike = [
+        one
+        for one in known
+        if one.entity is None and not one.from_other_account and one.approved_at > since and one.key == key
+    ]
+    if not alike:
+        return ()
+    last = max(alike, key=lambda one: one.approved_at)
+    return (
+        f"You left out {last.file}, which has the same columns, on {_day(last.approved_at)}. This file is taken in.",
+    )
+
+
 def recall_hints(recalled: Recall | None, detection: Detection, evidence: Evidence) -> FileHints:
     """What a remembered mapping says about a file's columns and about the file."""
     if recalled is None:
         return NO_HINTS
     remembered, alignment = recalled.remembered, recalled.alignment
-    when = datetime.fromtimestamp(remembered.approved_at, UTC).strftime("%d %b %Y").lstrip("0")
+    when = _day(remembered.approved_at)
     if remembered.entity is None:
         return FileHints(reasons=(f"Left out, as you chose on {when}.",))
     whose = "another account's approved mapping" if remembered.from_other_account else "your approved mapping"
@@ -224,6 +250,10 @@ def strength_of(recalled: Recall, before: int, column: ColumnProfile, *, has_fie
 # ---- inside ---------------------------------------------------------------------------------------------------
 
 
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%d %b %Y").lstrip("0")
+
+
 def _packed(records: Iterable[RecordMapping]) -> str:
     return _RECORDS.dump_json(tuple(records), exclude_defaults=True).decode()
 
@@ -250,13 +280,14 @@ _Rank = tuple[bool, float, bool, float, float, bool]
 
 
 def _rank(one: Remembered, likeness: float, is_taken_for: bool, detection: Detection) -> _Rank:
-    """The account's own before what others share, the likest, one of a file of that name, the last word.
+    """The account's own before what others share, the likest, the file itself or one of that name, the last word.
 
     Detection only breaks ties: where it was right, nobody had to correct it.
     """
     is_own = not one.from_other_account
     nearly_same = likeness >= OTHER_ENTITY_LIKENESS_MIN
-    name = round(likeness_of_names(one.file, detection.file), 3)
+    is_it = one.is_of(detection.file, detection.sha256)
+    name = 2.0 if is_it else round(likeness_of_names(one.file, detection.file), 3)
     return (is_own and nearly_same, round(likeness, 3), is_own, name, one.approved_at, is_taken_for)
 
 

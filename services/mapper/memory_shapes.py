@@ -80,9 +80,10 @@ def shape_key(shape: Shape) -> tuple[str, ...]:
     return keys if any(keys) else tuple(column.kind for column in shape)
 
 
-def shape_id(entity: str | None, shape: Shape) -> str:
-    """The name of a shape taken for an entity type (None: left out)."""
-    return hashlib.blake2b("\x1f".join([entity or "", *shape_key(shape)]).encode(), digest_size=12).hexdigest()
+def shape_id(entity: str | None, shape: Shape, file: str = "") -> str:
+    """The name of a shape taken for an entity type; or (None: left out) of that one `file` with this shape."""
+    parts = [entity or f"\x1f{file}", *shape_key(shape)]
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
 
 
 def are_kindred(one: str, other: str) -> bool:

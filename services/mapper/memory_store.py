@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import TypeVar
@@ -37,10 +37,14 @@ AUDIT_LINES_MAX = 200
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What analysis made of a file: the kinds of its columns and the entity type it took it for."""
+    """What analysis made of a file: the kinds of its columns and the entity type it took it for.
+
+    `left_out`: somebody chose to leave it out. A file that is not imported for another reason teaches nothing.
+    """
 
     kinds: Sequence[str] = ()
     entity: str | None = None
+    left_out: bool = False
 
 
 UNSEEN = Seen()
@@ -79,8 +83,11 @@ class MappingMemory:
     may_share: bool = False
 
     async def of_account(self, account: str) -> AccountMemory:
-        """What the account remembers."""
-        return (await self._own(account))[0]
+        """What the account remembers, and what others still see of it that it does not remember any more."""
+        memory = (await self._own(account))[0]
+        known = {entry.id for entry in memory.entries}
+        copies = (e.remembered for e in (await self._shared())[0].entries if e.owner == account)
+        return memory.model_copy(update={"entries": [*memory.entries, *(c for c in copies if c.id not in known)]})
 
     async def known_to(self, account: str) -> list[Remembered]:
         """What may help with the files of the account: its own memory, and where allowed what others share."""
@@ -102,18 +109,16 @@ class MappingMemory:
             _Learned(remember(f, made.kinds, session=session, approved_by=actor, approved_at=now), made.entity)
             for f in mapping.files
             for made in [seen.get(f.sha256, UNSEEN)]
+            if f.records or made.left_out
         ]
-        learned: list[_Learned] = []
+        learned = [one for one in found if len(_encoded(one.remembered)) <= ENTRY_BYTES_MAX]
 
         def add(memory: AccountMemory) -> None:
-            known = {entry.key for entry in memory.entries}
-            learned[:] = [one for one in found if _teaches(one, known)]
-            if learned:
-                memory.entries = _with_learned(memory.entries, learned)
-                _note(memory, now, actor, f"approved the mapping of session {session}: {len(learned)} files remembered")
+            memory.entries = _with_learned(memory.entries, learned)
+            _note(memory, now, actor, f"approved the mapping of session {session}: {len(learned)} files remembered")
 
-        memory = await self._change(account, add)
         if learned:
+            memory = await self._change(account, add)
             await self._share_again(account, [entry for entry in memory.entries if entry.shared])
             emit(MAPPING_REMEMBERED, account=account, session_id=session, files=len(learned))
         return len(learned)
@@ -205,6 +210,23 @@ class MappingMemory:
             shared.entries = [*fresh.values(), *kept][:SHARED_ENTRIES_MAX]
 
         await self._change_shared(add)
+        await self._take_back_unmarked(account)
+
+    async def _take_back_unmarked(self, account: str) -> None:
+        """Takes back the copies that the account's memory, looked at after they were added, does not mark as shared.
+
+        Somebody may have forgotten the mapping between its mark and its copy. The memory is read after the copies:
+        whoever shares again at this moment adds a copy after his mark, and this change, being older, is tried again.
+        """
+        async for _ in tries("The shared mapping memory"):
+            shared, revision = await self._shared()
+            marked = {entry.id for entry in (await self._own(account))[0].entries if entry.shared}
+            kept = [e for e in shared.entries if e.owner != account or e.remembered.id in marked]
+            if len(kept) == len(shared.entries):
+                return
+            with contextlib.suppress(ConflictError):
+                await self._put_shared(_SharedMemory(entries=kept), revision)
+                return
 
     async def _unshare(self, account: str, ids: set[str] | None) -> None:
         """Takes back shared copies; with None all of the account, those too that its own memory has no room for."""
@@ -222,12 +244,13 @@ class MappingMemory:
             shared, revision = await self._shared()
             change(shared)
             shared.entries = _that_fit(shared.entries, BYTES_MAX)
-            body = _encoded(shared)
             with contextlib.suppress(ConflictError):
-                await self.documents.put(
-                    SHARED_MEMORY, SHARED_ID, body, account=SHARED_ACCOUNT, expected_revision=revision
-                )
+                await self._put_shared(shared, revision)
                 return
+
+    async def _put_shared(self, shared: _SharedMemory, revision: int) -> None:
+        body = _encoded(shared)
+        await self.documents.put(SHARED_MEMORY, SHARED_ID, body, account=SHARED_ACCOUNT, expected_revision=revision)
 
 
 def _bounded(memory: AccountMemory) -> bytes:
@@ -260,21 +283,17 @@ class _Learned:
         """True where this is the later word on such a file, whatever entity type was said before.
 
         The same headers under another name may be another kind of file: lists of clients and of leads often look
-        alike. Where a person corrected what detection said, one word of the name in common is enough.
+        alike. Where a person corrected what detection said, one word of the name in common is enough. Leaving out is
+        about one file: it takes the place of what was said of that very file, and of nothing else.
         """
         one = self.remembered
         if one.key != before.key:
             return False
+        if one.entity is None or before.entity is None:
+            return one.is_of(before.file, before.sha256)
         likeness = likeness_of_names(one.file, before.file)
         is_correction = self.detected is not None and self.detected != one.entity
         return likeness == 1.0 or (is_correction and likeness > 0.0)
-
-
-def _teaches(one: _Learned, known: Collection[tuple[str, ...]]) -> bool:
-    """That a file is left out teaches only where it would have been taken for something."""
-    if one.remembered.entity is None and one.detected is None and one.remembered.key not in known:
-        return False
-    return len(_encoded(one.remembered)) <= ENTRY_BYTES_MAX
 
 
 def _with_learned(entries: Sequence[Remembered], learned: Sequence[_Learned]) -> list[Remembered]:

@@ -18,6 +18,8 @@ class Version(BaseModel):
     document: str
     made_by: str
     approved_by: str | None = None
+    left_out: list[str] = Field(default_factory=list)
+    """Content hashes of the files that somebody left out by this mapping, though they would have been imported."""
     analysis: str = ""
     """Address of the analysis the proposal was made from; a mapping given by hand keeps that of the one before."""
 

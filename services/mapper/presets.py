@@ -32,13 +32,16 @@ UNNAMED_SHARE_MIN = 0.75
 UNNAMED_HITS_MIN = 4
 UNNAMED_FACTOR = 0.9
 """Where nothing names the platform, nearly all headers must be those of one layout, and are trusted a little less."""
+COMMON_PLATFORMS_MIN = 3
+"""Headers of so many platforms, such as "Name" and "City", are nobody's: they do not tell where a file comes from."""
 NOTHING_SHARE_MIN = 0.6
 """That a column feeds nothing depends on the columns beside it: so much of a layout must be there before it is said."""
 CENTS_SHARE_MIN = 0.5
 CENTS_HITS_MIN = 4
 CENTS_UNNAMED_HITS_MIN = 8
-"""Headers of an interface that writes cents. Where nothing names the platform, spelled as they are there and beside ids
-such as `job_32e3ac9c`: columns are called alike in many programs, and most of those count in whole dollars."""
+"""Headers of an interface that writes cents, spelled as they are there and beside ids such as `job_32e3ac9c`: columns
+are called alike in many programs, and most of those, and lists made by hand, count in whole dollars. More of them where
+nothing names the platform, or where there are no ids."""
 _PREFIXED_ID = re.compile(r"[a-z]+_[0-9A-Za-z]+")
 
 _DROPPED = re.compile(r"[^a-z0-9#$%]+")
@@ -113,17 +116,20 @@ def layout_in_cents(
     """The layout by which whole numbers of money in such a file are cents; None where none says so for sure.
 
     Wrong either way is wrong by a factor of a hundred: the layout must fit better than any that counts otherwise.
-    `ids`: some values of the column that is called id.
+    `platforms`: those that the file itself or the source label names. `ids`: values of the column that is called id.
     """
     fitting, keys = _fitting(headers, entity)
     if not fitting or fitting[0][0].money_unit == "major":
         return None
     layout, hits = fitting[0]
     rivals = [other for rival, other in fitting if rival.money_unit != layout.money_unit]
-    spelled = len(layout.spelled.intersection(headers))
-    is_like_it = spelled >= CENTS_UNNAMED_HITS_MIN and bool(ids) and all(map(_PREFIXED_ID.fullmatch, ids))
-    is_known = hits >= CENTS_HITS_MIN if layout.platform in platforms else is_like_it
-    return layout if is_known and hits >= CENTS_SHARE_MIN * keys and hits > max(rivals, default=0) else None
+    has_its_ids = bool(ids) and all(map(_PREFIXED_ID.fullmatch, ids))
+    is_named = layout.platform in platforms
+    if not has_its_ids and (ids or not is_named):
+        return None
+    needed = CENTS_HITS_MIN if is_named and has_its_ids else CENTS_UNNAMED_HITS_MIN
+    is_spelled = len(layout.spelled.intersection(headers)) >= needed
+    return layout if is_spelled and hits >= CENTS_SHARE_MIN * keys and hits > max(rivals, default=0) else None
 
 
 def platforms_named_in(*texts: str | None) -> set[str]:
@@ -175,8 +181,18 @@ def _layouts_for(
         yield from (_Spoken(layout, UNNAMED_FACTOR, hits >= most) for layout, hits in found)
         return
     for layout, hits in fitting[:1]:
-        if hits >= UNNAMED_HITS_MIN and hits >= most:
+        own = layout.columns.keys() - _common_headers()
+        if hits >= UNNAMED_HITS_MIN and hits >= most and any(header_key(header) in own for header in headers):
             yield _Spoken(layout, UNNAMED_FACTOR, says_nothing=False)
+
+
+@lru_cache(maxsize=1)
+def _common_headers() -> frozenset[str]:
+    platforms: dict[str, set[str]] = {}
+    for layout in load_presets():
+        for key in layout.columns:
+            platforms.setdefault(key, set()).add(layout.platform)
+    return frozenset(key for key, names in platforms.items() if len(names) >= COMMON_PLATFORMS_MIN)
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,14 +16,18 @@ from services.mapper.candidates import (
     is_street,
     keep_groups_apart,
     name_beside_first_name,
+    one_name,
     own_street_first,
     parts_of_the_name,
     prefer_billing,
 )
 from services.mapper.column_options import is_pair, options_for, reference_by
+from services.mapper.counted_columns import amounts_of_whole_documents, unit_reason, without_other_units
 from services.mapper.further_records import property_record
 from services.mapper.hints import NO_HINTS, FileHints, strongest_for
 from services.mapper.proposal_reasons import reasons_for
+from services.mapper.times_of_day import times_left_out
+from services.mapper.written_styles import WrittenStyles, written_styles
 from shared.catalog.evidence import Evidence
 from shared.catalog.model import EntityType, Field, FieldType
 from shared.matching.scorer import Scorer, load_scorer
@@ -31,7 +36,11 @@ from shared.messages.mapping import FieldMapping, FileMapping, MappingDocument, 
 
 REQUIRED_BONUS = 0.05
 LIKE_MIN = 0.3
-"""A column whose header is nothing like the field's does not fill a required field that nothing else feeds."""
+"""A column whose header is less like the field's than this ..."""
+UNLIKE_MIN = 0.5
+"""... and whose values are just text feeds a required field only where that is likelier than not: of a guess records
+would be made, unasked."""
+SAYING_NOTHING = frozenset({"text", "longtext"})
 EMPTY_LOSS = 0.1
 """Of two columns that may feed a field the one that has more values does."""
 POSITION_STEP = 0.0005
@@ -60,11 +69,20 @@ def propose(
     """
     known = scorer or load_scorer()
     chosen = entities or {}
+    named_by = _named_by(detections)
     told = hints or [NO_HINTS] * len(detections)
     platforms = {d.platform for d in detections if d.platform}
     files = [
-        propose_file(d, known, entity=chosen.get(d.file), given=d.file in chosen, hints=own)
-        for d, own in zip(detections, told, strict=True)
+        propose_file(
+            d,
+            known,
+            entity=chosen.get(d.file),
+            given=d.file in chosen,
+            hints=own,
+            styles=styles,
+            named_by=named_by.get(d.file, ()),
+        )
+        for d, own, styles in zip(detections, told, written_styles(detections, region), strict=True)
     ]
     return MappingDocument(
         source_label=source_label or (platforms.pop() if len(platforms) == 1 else "files"),
@@ -81,15 +99,22 @@ def propose_file(
     entity: str | None = None,
     given: bool = False,
     hints: FileHints = NO_HINTS,
+    styles: WrittenStyles | None = None,
+    named_by: Collection[int] = (),
 ) -> FileMapping:
-    """The mapping of one file: for the detected entity type, or (`given`) for the one set by hand."""
+    """The mapping of one file: for the detected entity type, or (`given`) for the one set by hand.
+
+    `styles`: how the session writes dates and numbers; without it the file's own columns tell. `named_by`: columns by
+    whose values other files name the records of this one.
+    """
     kind = entity if given else detection.entity
     confidence = 1.0 if given else detection.entity_confidence
     reasons = ("The entity type was set by hand.",) if given else detection.reasons
     if not given and hints.entity is not None:
         confidence = max(hints.entity_strength, confidence if kind == hints.entity else 0.0)
         kind = hints.entity
-    records = _records(detection, scorer.evidence.catalog[kind], scorer, hints) if kind is not None else ()
+    known = _Known(scorer, hints, styles or written_styles([detection])[0], named_by)
+    records = _records(detection, scorer.evidence.catalog[kind], known) if kind is not None else ()
     return FileMapping(
         file=detection.file,
         sha256=detection.sha256,
@@ -100,9 +125,31 @@ def propose_file(
     )
 
 
-def _records(detection: Detection, entity: EntityType, scorer: Scorer, hints: FileHints) -> tuple[RecordMapping, ...]:
+@dataclass(frozen=True)
+class _Known:
+    """What is known of one file besides its columns."""
+
+    scorer: Scorer
+    hints: FileHints
+    styles: WrittenStyles
+    named_by: Collection[int]
+    """Columns by whose values other files name its records."""
+
+
+def _named_by(detections: Sequence[Detection]) -> dict[str, set[int]]:
+    """File -> its columns whose values other files' references hold. A file of the same records refers to nothing."""
+    found: dict[str, set[int]] = {}
+    for detection in detections:
+        for relation in detection.relations:
+            if relation.parent_entity != detection.entity:
+                found.setdefault(relation.parent_file, set()).add(relation.parent_column)
+    return found
+
+
+def _records(detection: Detection, entity: EntityType, known: _Known) -> tuple[RecordMapping, ...]:
+    scorer = known.scorer
     groups = find_address_groups(detection.columns, scorer.evidence) if entity.name == "customers" else []
-    primary = _primary(detection, entity, scorer, groups, hints)
+    primary = _primary(detection, entity, known, groups)
     pair = next((f for f in primary.fields if f.field == "source_id" and f.options.part == "before"), None)
     secondary = [property_record(slot, group, detection, scorer, pair) for slot, group in enumerate(groups)]
     return (primary, *secondary)
@@ -111,11 +158,9 @@ def _records(detection: Detection, entity: EntityType, scorer: Scorer, hints: Fi
 # ---- the file's own entity type -------------------------------------------------------------------------------
 
 
-def _primary(
-    detection: Detection, entity: EntityType, scorer: Scorer, groups: Sequence[AddressGroup], hints: FileHints
-) -> RecordMapping:
-    columns, evidence = detection.columns, scorer.evidence
-    scores = scorer.read(columns)
+def _primary(detection: Detection, entity: EntityType, known: _Known, groups: Sequence[AddressGroup]) -> RecordMapping:
+    columns, evidence = detection.columns, known.scorer.evidence
+    scores = known.scorer.read(columns)
     candidates = [
         candidates_of(
             entity,
@@ -123,7 +168,7 @@ def _primary(
             detection,
             scores.field_scores(entity.name, at),
             evidence,
-            hints.about(entity.name, profile.index),
+            known.hints.about(entity.name, profile.index),
         )
         for at, profile in enumerate(columns)
     ]
@@ -132,11 +177,15 @@ def _primary(
         prefer_billing(candidates, columns, evidence)
     name_beside_first_name(candidates, columns, evidence)
     parts_of_the_name(candidates, columns)
+    one_name(candidates, columns, entity, evidence, known.named_by)
     if {"street", "property"} <= entity.fields.keys():
         own_street_first(candidates, columns, evidence)
+    amounts_of_whole_documents(candidates, columns)
+    without_other_units(candidates, columns)
     taken = _taken(entity, columns, candidates)
+    times = times_left_out(entity, columns, taken, evidence.lexicon)
     mappings = [
-        _mapping(entity, entity.fields[field], columns[column], candidates, taken, scorer)
+        _mapping(entity, entity.fields[field], columns[column], candidates, known, times.get(column))
         for column, field in sorted(taken.items())
     ]
     _add_evidence(mappings, entity, columns, candidates, taken)
@@ -153,7 +202,7 @@ def _taken(
     gains = np.zeros((len(fields), len(columns)))
     for index, options in enumerate(candidates):
         for candidate in options:
-            if candidate.score > TAKE_MIN:
+            if candidate.score > (_least(candidate, columns[index]) if candidate.field in required else TAKE_MIN):
                 gain = candidate.score - TAKE_MIN - POSITION_STEP * index
                 gain += REQUIRED_BONUS * (candidate.field in required)
                 if entity.fields[candidate.field].ref and columns[index].type in ("id", "integer", "postal_code"):
@@ -162,12 +211,20 @@ def _taken(
                 gains[place[candidate.field], index] = gain
     taken = {column: fields[row] for row, column in enumerate(assign(gains)) if column >= 0}
     chances = [
-        {c.field: c.score for c in options if not column.header or c.basis.header >= LIKE_MIN}
-        if column.type != "empty"
-        else {}
+        {c.field: c.score for c in options if _is_called_alike(c, column)} if column.type != "empty" else {}
         for column, options in zip(columns, candidates, strict=True)
     ]
     return fill_required(taken, entity.required_groups(), chances)
+
+
+def _is_called_alike(candidate: Candidate, column: ColumnProfile) -> bool:
+    return not column.header or candidate.basis.header >= LIKE_MIN
+
+
+def _least(candidate: Candidate, column: ColumnProfile) -> float:
+    """What a chance for a required field must be above."""
+    says_something = column.type not in SAYING_NOTHING or _is_called_alike(candidate, column)
+    return TAKE_MIN if says_something else UNLIKE_MIN
 
 
 def _mapping(
@@ -175,23 +232,25 @@ def _mapping(
     field: Field,
     profile: ColumnProfile,
     candidates: Sequence[Sequence[Candidate]],
-    taken: Mapping[int, str],
-    scorer: Scorer,
+    known: _Known,
+    left_out: str | None,
 ) -> FieldMapping:
+    scorer = known.scorer
     own = candidates[profile.index]
     candidate = next(c for c in own if c.field == field.name)
     runner_up = next((c.field for c in own if c.field != field.name), None)
-    options = options_for(entity.name, field, profile, scorer.evidence.lexicon)
+    options = options_for(entity.name, field, profile, scorer.evidence.lexicon, known.styles)
     if entity.name == "customers" and field.name == "source_id" and is_pair(profile):
         options = Options(part="before", separator="_")
     told = strongest_for(field.name, candidate.hints)
+    notes = [unit_reason(field, profile, options), known.styles.reason(field, profile), left_out]
     confidence = scorer.model.calibrated("column", min(candidate.score, 1.0))
     return FieldMapping(
         field=field.name,
         column=profile.index,
         header=profile.header or None,
         confidence=round(max(confidence, told.strength if told else 0.0), 3),
-        reasons=tuple(reasons_for(candidate, field, profile, told)),
+        reasons=tuple(reasons_for(candidate, field, profile, told, [note for note in notes if note])),
         runner_up=runner_up,
         options=options,
         by=reference_by(field, profile, scorer.evidence.lexicon) if field.type is FieldType.REF else None,

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from services.mapper.memory import SURE_STRENGTH, Recall, strength_of
 from services.mapper.memory_shapes import are_kindred
+from services.mapper.written_styles import DecimalMark, agreed_mark
+from shared.catalog.date_order import DateOrder, agreed_order
+from shared.catalog.lexicon import time_unit_of
 from shared.messages.analysis import ColumnProfile
 from shared.messages.mapping import FieldMapping, FileMapping, Options, RecordMapping
 
-_WITH_POINT = ("money", "decimal")
-"""Kinds of amounts that cannot be counted in cents, whatever was approved."""
+_READ_AS = ("date_order", "decimal_mark", "time_unit")
 
 
 def restored(file: FileMapping, recalled: Recall | None, columns: Sequence[ColumnProfile]) -> FileMapping:
@@ -80,15 +82,33 @@ def _with_options(
     now, then = proposed.options, before.options
     options: Options = then.model_copy(
         update={
-            # The order of day and month and the decimal mark are facts of the file where its values tell them.
-            "date_order": now.date_order or then.date_order,
-            "decimal_mark": now.decimal_mark or then.decimal_mark,
+            # The order of day and month and the decimal mark are facts of the file where its values tell them;
+            # what only other files tell comes behind what somebody approved.
+            "date_order": _told_order(proposed.column, columns) or then.date_order or now.date_order,
+            "decimal_mark": _told_mark(proposed.column, columns) or then.decimal_mark or now.decimal_mark,
+            "time_unit": now.time_unit if _is_renamed_unit(proposed, before) else then.time_unit,
             "excel_serials": now.excel_serials,
-            "money_unit": now.money_unit if columns[proposed.column].type in _WITH_POINT else then.money_unit,
             "values": {**now.values, **then.values},
         }
     )
-    return proposed.model_copy(update={"options": options, "by": before.by, "evidence": moved.evidence})
+    update: dict[str, object] = {"options": options, "by": before.by, "evidence": moved.evidence}
+    if any(getattr(options, name) != getattr(now, name) for name in _READ_AS):
+        # What else it said was said of other options.
+        update["reasons"] = (*proposed.reasons[:1], "Its values are read as in the approved mapping.")
+    return proposed.model_copy(update=update)
+
+
+def _told_order(column: int, columns: Sequence[ColumnProfile]) -> DateOrder | None:
+    return columns[column].date_order or agreed_order(other.date_order for other in columns)
+
+
+def _told_mark(column: int, columns: Sequence[ColumnProfile]) -> DecimalMark | None:
+    return columns[column].decimal_mark or agreed_mark(other.decimal_mark for other in columns)
+
+
+def _is_renamed_unit(proposed: FieldMapping, before: FieldMapping) -> bool:
+    """True where another header than then says what is counted."""
+    return proposed.header != before.header and time_unit_of(proposed.header or "") is not None
 
 
 def _moved(record: RecordMapping, recalled: Recall, columns: Sequence[ColumnProfile]) -> RecordMapping:

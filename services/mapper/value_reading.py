@@ -24,7 +24,9 @@ _VALUE_WORDS_MAX = 12
 
 # A number that is tied to the next word by a dash belongs to it: "2-weekly" is not "weekly". N and X may mean "no".
 _CODE_BEFORE = re.compile(r"^\s*(?:\d{1,3}|[A-Za-z]\d{1,2}|[A-MO-WYZa-mo-wyz])\s*(?:[:)]|[-–.](?=\s))\s*(?=\S)")
-_ALL = re.compile(r"\b100\s*%")
+_ALL = re.compile(r"^\s*100\s*%|(?<!\S)100\s*%[\s.!]*$")
+"""At either end it says the same again; between words, or beside a "not", it belongs to them: "not 100% paid"."""
+_DENIED = re.compile(r"\b(?:hardly|never|no|non|not|pas|sin|without)\b|n['’`´]t\b")
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SHORT_NOT = re.compile(r"n['’`´]t\b")
@@ -41,10 +43,14 @@ _NOUNS: Mapping[str, frozenset[str]] = {
     "invoices": frozenset({"bill", "invoice"}),
     "jobs": frozenset({"job", "work", "order"}),
     "leads": frozenset({"lead", "request"}),
-    "memberships": frozenset({"agreement", "billed", "billing", "contract", "member", "membership", "payment", "plan"}),
+    "memberships": frozenset({"agreement", "contract", "member", "membership", "plan"}),
     "properties": frozenset({"property"}),
 }
 """What a record calls itself changes nothing; what others are called may: a completed estimate is no completed job."""
+_FIELD_NOUNS: Mapping[tuple[str, str], frozenset[str]] = {
+    ("memberships", "billing_frequency"): frozenset({"billed", "billing", "payment"}),
+}
+"""Words that change nothing in one field only: "Billed monthly" is monthly, "Billing canceled" no canceled member."""
 _TURNING = frozenset(
     {"almost", "alternate", "awaiting", "be", "before", "bi", "bounced", "can", "cannot", "cant", "denied", "didnt",
      "disputed", "doesnt", "dont", "even", "every", "ex", "failed", "former", "formerly", "half", "hasnt", "if", "in",
@@ -81,13 +87,16 @@ def propose_value(entity: str, field: str, text: str) -> ValueProposal | None:
     if folded in known:
         is_own = folded == fold_value(known[folded])
         return ValueProposal(known[folded], 0.99, "the same word" if is_own else "a usual word for it")
-    uncoded = _ALL.sub(" ", _CODE_BEFORE.sub("", text))
+    uncoded = _CODE_BEFORE.sub("", text)
+    if not _DENIED.search(fold(uncoded)):
+        uncoded = _ALL.sub(" ", uncoded)
     plain = fold_value(uncoded.strip(" .!*"))
     if plain in known:
         return ValueProposal(known[plain], 0.93, "a usual word for it, without the code beside it")
     if _DOUBTFUL.search(uncoded):
         return None
-    return _by_words(known, uncoded, _NOUNS.get(entity, frozenset())) or _by_spelling(known, plain)
+    nouns = _NOUNS.get(entity, frozenset()) | _FIELD_NOUNS.get((entity, field), frozenset())
+    return _by_words(known, uncoded, nouns) or _by_spelling(known, plain)
 
 
 # ---- inside ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from rapidfuzz import fuzz, process
@@ -21,6 +21,7 @@ from rapidfuzz import fuzz, process
 from shared.catalog.identity import fold
 from shared.catalog.model import Catalog, load_catalog
 from shared.errors import ConfigurationError
+from shared.messages.mapping import TimeUnit
 
 Tokens = tuple[str, ...]
 
@@ -32,6 +33,19 @@ HEADER_CHARACTERS_MAX = 120
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _DIGIT_EDGE = re.compile(r"(?<=[a-zA-Z])(?=\d)|(?<=\d)(?=[a-zA-Z])")
 _UNIT = re.compile(r"\(\s*(\$|€|£|usd|cad|eur|gbp|aud|mxn|h|hrs?|hours?|lbs?|min|mins|ea)\s*\)|[$€£]", re.IGNORECASE)
+SERVICE_WORDS = frozenset({"service", "site", "property", "location"})
+"""They begin the headers of an address at which the work is done."""
+SHIPPING_WORDS = frozenset({"shipping", "ship", "delivery"})
+"""They begin the headers of an address to which things are sent; where no other is told, the work is done there."""
+
+_TIME_UNITS: dict[TimeUnit, re.Pattern[str]] = {
+    "hours": re.compile(r"\b(?:h|hrs?|hours?|horas?|heures?)\b"),
+    "minutes": re.compile(r"\b(?:mins|minutes?|minutos?)\b|(?<=.)\bmin$|\(\s*min\s*\)"),
+    "seconds": re.compile(r"\b(?:secs?|seconds?|segundos?|secondes?)\b"),
+    "days": re.compile(r"\b(?:days?|dias?|jours?)\b"),
+}
+"""In folded headers. "Duration Min" counts minutes, "Min Duration" is the smallest one."""
+_MEASURES = re.compile(r"[$€£%]|\(\s*(?:usd|cad|eur|gbp|aud|mxn|lbs?|kg|ea|miles?|km|ft|weeks?|months?|years?)\s*\)")
 _POSSESSIVE = re.compile(r"['’]s\b")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _CUSTOM_FIELD = re.compile(r"^[CPJIQ]F[A-Z]\[(.*)\]$")
@@ -91,6 +105,15 @@ def spelling(header: str) -> str:
     return " ".join(header.split()).casefold()
 
 
+def time_unit_of(header: str) -> TimeUnit | Literal["other"] | None:
+    """What a header says is counted: hours, minutes, seconds or days, "other" (money, pounds), None if nothing."""
+    text = fold(_CAMEL.sub(" ", header[:HEADER_CHARACTERS_MAX]).replace("_", " ").replace("-", " "))
+    named = [unit for unit, pattern in _TIME_UNITS.items() if pattern.search(text)]
+    if "hours" in named or len(named) == 1:
+        return named[0]
+    return "other" if named or _MEASURES.search(text) else None
+
+
 def is_custom_field(header: str) -> bool:
     """True for columns that the business added to its export, such as 'CFT[Gate code]'."""
     return _CUSTOM_FIELD.match(header) is not None
@@ -131,6 +154,8 @@ class Lexicon:
         self._weights: dict[str, float] = {str(k): float(v) for k, v in raw["weights"].items()}
         self.entity_words = {entity: frozenset(words) for entity, words in raw["entity_words"].items()}
         self.subjects = {entity: frozenset(words) for entity, words in raw["subjects"].items()}
+        self.other_parties = frozenset(raw["other_parties"])
+        self.other_subjects = self.other_parties | set(raw["other_papers"])
         self.vocabularies = {
             name: Vocabulary(bool(v.get("whole")), frozenset(map(str, v["words"])))
             for name, v in raw["vocabularies"].items()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.catalog.lexicon import Tokens
+from shared.catalog.lexicon import SERVICE_WORDS, SHIPPING_WORDS, Tokens
 from shared.matching.field_space import FieldSpace
 from shared.matching.neighbours import Neighbours
 from shared.matching.pair_features import DIGITS, best_rival
@@ -25,7 +25,7 @@ CONTEXT = (
 )  # fmt: skip
 MARKS = (
     frozenset({"billing", "bill", "invoice"}),
-    frozenset({"service", "site", "shipping", "ship", "property", "location", "delivery"}),
+    SERVICE_WORDS | SHIPPING_WORDS,
     frozenset({"updated", "modified", "changed", "last", "next", "previous", "old", "sync", "merged", "external"}),
     frozenset({"by"}),
     frozenset({"percent", "rate", "ratio", "count"}),

@@ -20,11 +20,14 @@ TAKEN_MIN = 0.4
 ENTITY_FEATURES = (
     "explained", "explained_count", "by_header", "advantage", "only_here", "usual_present", "usual_missing",
     "required_missing", "parent_missing", "own_key_first", "subject_headers", "own_nouns", "own_fields",
-    "file_name", "file_name_alone", "known_layout",
+    "file_name", "file_name_alone", "known_layout", "own_statuses", "names_of_people", "key_repeats",
+    "parent_unnamed",
 )  # fmt: skip
+OTHER_SUBJECT = ("other_subject_first", "other_subject_named", "other_party")
+"""What says that the file is about somebody or something that no entity type is about."""
 NONE_FEATURES = ("constant", "other_table", "other_table_name", "unexplained", "few_explained", "required_missing",
                  "other_meaning", "known_layout", "single_column", "advantage_of_other", "amounts",
-                 "no_contact_details")  # fmt: skip
+                 "no_contact_details", *OTHER_SUBJECT, "key_repeats")  # fmt: skip
 
 NEEDS_PARENT = {
     "contacts": "customer", "properties": "customer", "equipment": "customer", "memberships": "customer",
@@ -39,6 +42,11 @@ AMOUNTS = frozenset({"integer", "decimal", "money", "percent"})
 CONTACT_DETAILS = frozenset({"email", "phone", "street", "address"})
 FIRST_COLUMNS = (1.0, 0.4, 0.2)
 """How much a key tells by its place: a file begins with its own, those of others come behind."""
+ABOUT_PEOPLE = frozenset({"customers", "contacts", "employees", "leads"})
+"""Entity types whose names are mostly those of persons; the names of all others are not."""
+WITH_A_PARTY = ("memberships", "estimates", "jobs", "invoices")
+"""Agreements and papers: somebody is the other party, and it should be a customer. Their statuses tell them apart."""
+OWN_KEYS = frozenset({"number", "source_id"})
 REFERRING = frozenset({"id", "number", "name", "source"})
 SHARED_BY_MAX = 3
 """A field that more other entity types have tells nothing about which one it is."""
@@ -86,6 +94,10 @@ class Surroundings:
     """Share of the columns explained by the best other kind of table."""
     other_table_name: float
     """1 where the file name speaks of that kind of table."""
+    other_subject_named: float
+    """1 where the file name speaks of something else that no entity type is about."""
+    statuses: Mapping[str, float]
+    """Entity types that have statuses of their own, with how far the file's statuses are theirs and nobody else's."""
 
 
 def entity_rows(
@@ -131,6 +143,10 @@ def entity_rows(
                 around.named.get(entity, 0.0),
                 float(entity in around.named and len(around.named) == 1),
                 float(around.known_layout == entity),
+                around.statuses.get(entity, 0.0),
+                _names_of_people(one, columns),
+                _key_repeats(one, columns),
+                _parent_unnamed(one, columns, words[entity], list(odds)),
             ]
         )
     return np.array(rows)
@@ -138,18 +154,20 @@ def entity_rows(
 
 def none_row(
     best: Explained, required_missing: float, columns: Sequence[ColumnProfile], other: Floats, advantage: float,
-    around: Surroundings,
+    around: Surroundings, lexicon: Lexicon,
 ) -> Floats:  # fmt: skip
     """The features of "none of these", beside the entity type that explains the file best."""
     filled = max(sum(1 for c in columns if c.header or c.type != "empty"), 1)
     types = [column.type for column in columns]
     held = sum(chance for _, chance in best.by_field.values() if chance >= TAKEN_MIN)
+    first, party = _other_subjects(best, columns, lexicon)
     return np.array(
         [
             1.0, around.other_table, around.other_table_name, 1 - held / filled, float(held < 3), required_missing,
             float(other.mean()) if len(other) else 0.0, float(around.known_layout is not None), float(filled <= 1),
             around.other_table - held / filled,
             sum(kind in AMOUNTS for kind in types) / filled, float(CONTACT_DETAILS.isdisjoint(types)),
+            first, around.other_subject_named, party, _key_repeats(best, columns),
         ]
     )  # fmt: skip
 
@@ -195,3 +213,70 @@ def _subject_headers(entity: str, columns: Sequence[ColumnProfile], lexicon: Lex
 def _own_nouns(entity: str, columns: Sequence[ColumnProfile], lexicon: Lexicon) -> int:
     own = lexicon.entity_words[entity]
     return sum(1 for column in columns if column.header and own & set(lexicon.tokens(column.header)))
+
+
+def status_shares(
+    wanted: Mapping[str, Sequence[str]], chances: Mapping[str, Floats], columns: Sequence[ColumnProfile]
+) -> dict[str, float]:
+    """Entity type -> -1..1: do the values of the likeliest status column belong to its statuses, or to another's?
+
+    `wanted`: the vocabularies of each entity type's statuses; `chances`: per entity type and column, that it is one.
+    """
+    if not columns or not wanted:
+        return {}
+    likely = np.max([chances[entity] for entity in wanted], axis=0)
+    at = int(np.argmax(likely))
+    kinds = columns[at].kinds
+    shares = {entity: max(kinds.get(kind, 0.0) for kind in own) for entity, own in wanted.items()}
+    return {
+        entity: float(likely[at]) * (share - max((s for e, s in shares.items() if e != entity), default=0.0))
+        for entity, share in shares.items()
+    }
+
+
+def _names_of_people(explained: Explained, columns: Sequence[ColumnProfile]) -> float:
+    """-1..1: is what would be the record's name a person's, as it should be, or not?"""
+    if "name" not in explained.by_field:
+        return 0.0
+    column, chance = explained.by_field["name"]
+    if columns[column].type == "empty":
+        return 0.0
+    share = 1.0 if columns[column].type == "name" else 0.0
+    return chance * (share if explained.entity in ABOUT_PEOPLE else -share)
+
+
+def _parent_unnamed(
+    explained: Explained, columns: Sequence[ColumnProfile], words: Floats, fields: Sequence[str]
+) -> float:
+    """How far a header that says no such thing ("Who") would have to be that of the customer whose record it is."""
+    parent = NEEDS_PARENT.get(explained.entity)
+    if parent is None or parent not in explained.by_field:
+        return 0.0
+    column, chance = explained.by_field[parent]
+    return chance * (1.0 - float(words[column, fields.index(parent)])) if columns[column].header else 0.0
+
+
+def _key_repeats(explained: Explained, columns: Sequence[ColumnProfile]) -> float:
+    """How far the record's own number or id is that of several rows: lines of a document have their document's."""
+    repeated = 0.0
+    for field in OWN_KEYS & explained.by_field.keys():
+        column, chance = explained.by_field[field]
+        if columns[column].distinct > 1:
+            repeated = max(repeated, chance * (1 - columns[column].unique_share))
+    return repeated
+
+
+def _other_subjects(explained: Explained, columns: Sequence[ColumnProfile], lexicon: Lexicon) -> tuple[float, float]:
+    """How far the first headers, and the party of a document, are of what no entity type is about."""
+    first = 0.0
+    parties = set()
+    for at, column in enumerate(columns):
+        words = set(lexicon.tokens(column.header)) if column.header else set()
+        if words & lexicon.other_parties:
+            parties.add(at)
+        if at < len(FIRST_COLUMNS) and len(words) <= 3 and words & lexicon.other_subjects:
+            first = max(first, FIRST_COLUMNS[at])
+    if not parties or explained.entity not in WITH_A_PARTY:
+        return first, 0.0
+    place, chance = explained.by_field.get("customer", (-1, 0.0))
+    return first, 1.0 if place in parties else 1 - chance

@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 LOOKED_AT_MIN = 0.02
 """First chances below this stay as they are: what nothing speaks for is not looked at again."""
 SHOWN_MIN = 0.03
+AHEAD_MIN = 0.1
+"""Values speak for a field if they speak so much more for it than for any other of the entity type."""
 RELATION_WEIGHT = 0.8
 """How much of a column's chances goes to references where all its values are another file's records."""
 
@@ -62,16 +64,29 @@ class FileScores:
             chances[column] = np.where(refers, own + (1.0 - own) * weight, own * (1.0 - weight))
         return replace(self, chances=chances)
 
+    def refers_to(self, column: int, parent: str, entity: str | None = None) -> float:
+        """The best chance of the column as a reference to `parent`: in a file of `entity`, or of whatever type."""
+        catalog, space = self.space.evidence.catalog, self.space
+        part = space.parts[entity] if entity else slice(0, len(space.pairs))
+        refs = (catalog[own].fields[field].ref for own, field in space.pairs[part])
+        return max(
+            (float(chance) for chance, ref in zip(self.chances[column, part], refs, strict=True) if ref == parent),
+            default=0.0,
+        )
+
     def field_scores(self, entity: str, column: int) -> list[FieldScore]:
         """Every field of the entity type that the column may hold, the likeliest first."""
         part = self.space.parts[entity]
+        telling = np.maximum(self.evidence.telling[column, part], self.evidence.habit[column, part])
+        rivals = np.where(telling >= telling.max(), np.partition(telling, -2)[-2], telling.max())
+        telling = np.where(telling >= rivals + AHEAD_MIN, telling, 0.0)
         found = [
             FieldScore(
                 self.space.pairs[at][1],
                 float(self.chances[column, at]),
                 float(self.evidence.words[column, at]),
                 float(self.evidence.fit[column, at]),
-                float(max(self.evidence.telling[column, at], self.evidence.habit[column, at])),
+                float(telling[at - part.start]),
             )
             for at in range(part.start, part.stop)
             if self.chances[column, at] >= SHOWN_MIN

@@ -37,22 +37,6 @@ class Trees:
             node = 2 * node + above
         return np.asarray(self.start + self.leaves[trees, node].sum(axis=1))
 
-    def path(self, row: Floats) -> dict[int, float]:
-        """How much each feature moved the sum of one row: the change of the mean of the leaves at its questions."""
-        moved: dict[int, float] = {}
-        for features, limits, leaves in zip(self.features, self.limits, self.leaves, strict=True):
-            low, high = 0, len(leaves)
-            for level in range(self.depth):
-                at = (2**level - 1) + low // (len(leaves) >> level)
-                before = float(leaves[low:high].mean())
-                middle = (low + high) // 2
-                if row[features[at]] > limits[at]:
-                    low = middle
-                else:
-                    high = middle
-                moved[int(features[at])] = moved.get(int(features[at]), 0.0) + float(leaves[low:high].mean()) - before
-        return moved
-
 
 def trees_of(start: float, trees: Sequence[tuple[Sequence[int], Sequence[float], Sequence[float]]]) -> Trees:
     """From plain lists: per tree the features, limits and leaves."""

@@ -10,6 +10,9 @@ ReferenceBy = Literal["source_id", "number", "name", "email", "phone", "row"]
 """How a reference names its parent. `row`: the record that the same source row makes for the parent's entity type."""
 
 
+TimeUnit = Literal["hours", "minutes", "seconds", "days"]
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,6 +26,8 @@ class Options(_Document):
     """For dates: the column mostly holds day numbers of a spreadsheet (45292 is 2024-01-01)."""
     money_unit: Literal["major", "minor"] = "major"
     """`minor`: the source writes integer cents."""
+    time_unit: TimeUnit = "hours"
+    """For fields in hours: what the source counts. 90 `minutes` are stored as 1.5; a day is 24 hours."""
     invert: bool = False
     """For booleans whose column says the opposite (Archived -> active)."""
     values: dict[str, str | None] = Field(default_factory=dict)

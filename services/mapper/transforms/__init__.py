@@ -11,13 +11,13 @@ from services.mapper.transforms.bulk_columns import (
     PhoneColumn,
 )
 from services.mapper.transforms.cells import Cell, Column, Converted, Cut, MemoColumn, Parser, TextColumn
-from services.mapper.transforms.dates import date_parser, decide_date_order, decide_excel_serials
+from services.mapper.transforms.dates import date_parser, decide_excel_serials, is_month_first
 from services.mapper.transforms.enums import boolean_parser, enum_parser, fold_value, known_values, propose_values
 from services.mapper.transforms.numbers import (
-    decide_decimal_mark,
     decimal_parser,
     default_decimal_mark,
     integer_parser,
+    is_in_hours,
     money_parser,
 )
 from services.mapper.transforms.phones import phone_parser
@@ -32,10 +32,12 @@ __all__ = [
     "Cut",
     "MemoColumn",
     "TextColumn",
-    "decide_date_order",
-    "decide_decimal_mark",
     "decide_excel_serials",
+    "decimal_parser",
+    "default_decimal_mark",
     "fold_value",
+    "is_in_hours",
+    "is_month_first",
     "known_values",
     "make_column",
     "make_parser",
@@ -62,7 +64,7 @@ def make_parser(entity: str, field: Field, options: Options, region: str) -> Par
         case FieldType.MONEY:
             return money_parser(mark=mark, unit=options.money_unit)
         case FieldType.DECIMAL:
-            return decimal_parser(mark=mark)
+            return decimal_parser(mark=mark, unit=options.time_unit)
         case FieldType.INTEGER:
             return integer_parser(mark=mark)
         case FieldType.DATE | FieldType.DATETIME:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
 
 from services.mapper.transforms.cells import EMPTY_FORMS, MEMO_ENTRIES_MAX, NOTHING, Parsed, Parser, unreadable
 from services.mapper.transforms.month_names import MONTHS, NOISE_WORDS, WEEKDAYS
+from shared.catalog.date_order import DateOrder
 from shared.catalog.identity import fold
-
-DateOrder = Literal["mdy", "dmy", "ymd"]
 
 CODE = "unreadable_date"
 
@@ -43,7 +41,6 @@ _DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er|o)?", re.ASCII)
 _PIECES = re.compile(r"[\s,./'-]+")
 _ZEROS = re.compile(r"[0/.\-: t]*0[0/.\-: t]*")
 _SERIAL = re.compile(r"(\d{5})(\.\d{1,15})?", re.ASCII)
-_EVIDENCE = re.compile(r"\s*(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})(?!\d)", re.ASCII)
 
 # Serial days of spreadsheets: 1954-10-03 to 2064-04-08.
 _SERIAL_MIN, _SERIAL_MAX = 20_000, 60_000
@@ -51,27 +48,9 @@ _SERIAL_EPOCH = datetime(1899, 12, 30)
 _SERIAL_SHARE = 0.8
 
 
-def decide_date_order(values: Iterable[str]) -> DateOrder | None:
-    """The order of a column's dates: a first part above 12 says day first, a second one month first.
-
-    None where nothing tells them apart, or where the cells contradict each other.
-    """
-    seen: set[DateOrder] = set()
-    for value in values:
-        match = _EVIDENCE.match(value)
-        if match is None:
-            continue
-        first, second = match[1], int(match[3])
-        if len(first) == 4 or (int(first) > 31 and len(match[4]) == 2):
-            seen.add("ymd")
-        elif int(first) > 12:
-            seen.add("dmy")
-        elif second > 12:
-            seen.add("mdy")
-    day_or_month_first = seen - {"ymd"}
-    if len(day_or_month_first) == 2:
-        return None
-    return next(iter(day_or_month_first or seen), None)
+def is_month_first(region: str) -> bool:
+    """How a region writes dates whose column gives no evidence."""
+    return region in _MONTH_FIRST_REGIONS
 
 
 def decide_excel_serials(values: Iterable[str]) -> bool:
@@ -143,7 +122,7 @@ class _Reader:
 
     def __init__(self, order: DateOrder | None, region: str) -> None:
         self.read = lru_cache(maxsize=MEMO_ENTRIES_MAX)(self._read)
-        month_first = region in _MONTH_FIRST_REGIONS
+        month_first = is_month_first(region)
         self._day_first = order == "dmy" or (order != "mdy" and not month_first)
         self._short_year_first = order == "ymd"
         self._zones = _NORTH_AMERICAN_ZONES if month_first else {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from services.mapper.transforms.cells import Parsed, Parser, unreadable
 from shared.catalog.amounts import MINOR_DIGITS, decimal_text
+from shared.messages.mapping import TimeUnit
 
 DecimalMark = Literal[".", ","]
 
@@ -18,6 +19,11 @@ PERCENT_CODE = "percentage_not_amount"
 NUMBER_CODE = "unreadable_number"
 AMBIGUOUS_NUMBER_CODE = "ambiguous_number"
 
+
+_HOURS_IN: dict[TimeUnit, Fraction] = {
+    "hours": Fraction(1), "minutes": Fraction(1, 60), "seconds": Fraction(1, 3600), "days": Fraction(24),
+}  # fmt: skip
+_HOUR_DIGITS = 4
 
 WHOLE_MAX = 2**53 - 1
 """Larger numbers would not survive a JSON reader that knows only floating point; no amount comes near."""
@@ -47,12 +53,6 @@ def default_decimal_mark(region: str) -> DecimalMark | None:
     return "." if region in _POINT_REGIONS else None
 
 
-def decide_decimal_mark(values: Iterable[str]) -> DecimalMark | None:
-    """The decimal mark of a column; None where no cell tells ("1,234" alone does not), or where cells contradict."""
-    seen = {mark for mark in map(_mark_of, values) if mark}
-    return seen.pop() if len(seen) == 1 else None
-
-
 def money_parser(*, mark: DecimalMark | None, unit: Literal["major", "minor"] = "major") -> Parser:
     """Amounts to integer minor units. Without a known mark, a comma or point before three digits is a problem."""
     minor_source = unit == "minor"
@@ -71,18 +71,34 @@ def money_parser(*, mark: DecimalMark | None, unit: Literal["major", "minor"] = 
     return parse
 
 
-def decimal_parser(*, mark: DecimalMark | None) -> Parser:
-    """Decimals as exact text ("1,234.50" is "1234.50"), so that no digit is invented or lost."""
+def decimal_parser(*, mark: DecimalMark | None, unit: TimeUnit = "hours") -> Parser:
+    """Decimals as exact text ("1,234.50" is "1234.50"), so that no digit is invented or lost.
+
+    `unit`: of a column for a field in hours; "100" minutes are "1.6667", rounded to four digits (a third of a second).
+    """
 
     def parse(text: str) -> Parsed:
         digits = _digits(text, mark, point_is_mark=True)
         if isinstance(digits, str):
             return unreadable(AMBIGUOUS_NUMBER_CODE if digits == "ambiguous" else NUMBER_CODE)
         number = (digits.whole.lstrip("0") or "0") + (f".{digits.fraction}" if digits.fraction else "")
+        if unit != "hours":
+            number = _in_hours(number, unit)
         stored = f"-{number}" if digits.negative and number.strip("0.") else number
         return Parsed(stored, stored)
 
     return parse
+
+
+def _in_hours(number: str, unit: TimeUnit) -> str:
+    hours = Fraction(number) * _HOURS_IN[unit]
+    whole, part = divmod(round(hours * 10**_HOUR_DIGITS), 10**_HOUR_DIGITS)
+    return f"{whole}.{part:0{_HOUR_DIGITS}}".rstrip("0").rstrip(".")
+
+
+def is_in_hours(field: str) -> bool:
+    """True for fields that hold a number of hours: only they have a unit of time."""
+    return field.endswith("_hours")
 
 
 def integer_parser(*, mark: DecimalMark | None) -> Parser:
@@ -162,10 +178,3 @@ def _sure_mark(body: str) -> DecimalMark | None:
     before, _, after = body.partition(here)
     could_group = len(after) == 3 and 1 <= len(before) <= 3 and before.isdigit() and before[0] != "0"
     return None if could_group else here
-
-
-def _mark_of(value: str) -> DecimalMark | None:
-    found = _body(value.strip())
-    if found is None or not ("." in found[1] or "," in found[1]):
-        return None
-    return _sure_mark(found[1])

@@ -40,3 +40,18 @@ def test_a_file_that_is_none_of_the_types() -> None:
     entry = describe(detections[0], propose(detections).files[0], _landed(file.headers, 1))
     assert entry["entity"] is None
     assert [column["field"] for column in entry["columns"]] == [None, None]
+
+
+def test_a_column_whose_field_another_one_feeds_is_told_which() -> None:
+    rows = [[f"Ann Smith {at}", f"602555010{at}", f"602555020{at}", f"a{at}@b.co", f"c{at}@d.co"] for at in range(9)]
+    file = sampled("customers.csv", ["Name", "Phone", "Phone", "Email", "Electronic box"], *rows)
+    detections = detect([file])
+    mapping = propose(detections, entities={file.file: "customers"}).files[0]
+    columns = describe(detections[0], mapping, _landed(file.headers, 9))["columns"]
+
+    told = {at: column["reasons"] for at, column in enumerate(columns) if column["field"] is None}
+
+    assert told == {
+        2: ["“Phone” (column 2) already feeds phone."],
+        4: ["“Email” (column 4) already feeds email."],
+    }

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
+
+import pytest
+
+from services.analyze.column_relations import _wholes_and_parts
 from services.analyze.profiles import profile_columns
 
 
@@ -43,3 +48,49 @@ def test_e_mails_point_to_the_people_they_are_made_of() -> None:
     )
     assert own.get("in_email") == 1.0
     assert "in_email" not in other
+
+
+def _days(order: str, gap: int) -> list[str]:
+    """Days of a year, a fixed number of days later."""
+    return [(date(2024, 1, 3) + timedelta(day + gap)).strftime(order) for day in range(0, 320, 9)]
+
+
+@pytest.mark.parametrize("order", ["%d/%m/%Y", "%m/%d/%Y"])
+@pytest.mark.parametrize("gap", [3, 14, 30])
+def test_dates_are_compared_in_the_order_they_are_written_in(order: str, gap: int) -> None:
+    issued, due = _kinds(_days(order, 0), _days(order, gap))
+    assert (issued.get("date_earliest"), due.get("date_latest")) == (1.0, 1.0)
+
+
+def test_a_date_that_does_not_tell_its_order_is_read_like_the_others() -> None:
+    issued = ["13/01/2024", "14/02/2024", "15/03/2024", "16/04/2024"]
+    paid = ["01/02/2024", "02/03/2024", "03/04/2024", "05/05/2024"]
+    earlier, later = _kinds(issued, paid)
+    assert (earlier.get("date_earliest"), later.get("date_latest")) == (1.0, 1.0)
+
+
+def test_only_columns_that_share_words_are_compared() -> None:
+    apart = {at: [[f"word{at}{row}"] for row in range(5)] for at in range(50)}
+    assert _wholes_and_parts(apart) == []
+    full = [["ann", "smith"], ["bob", "hill"], ["cy", "jones"]]
+    assert _wholes_and_parts({**apart, 50: [*full, [], []], 51: [[name[0]] for name in full] + [[], []]}) == [(50, 51)]
+
+
+def _line_kinds(*columns: tuple[str, list[str]]) -> dict[str, dict[str, float]]:
+    rows = [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
+    return {p.header: dict(p.kinds) for p in profile_columns([header for header, _ in columns], rows, len(rows))}
+
+
+@pytest.mark.parametrize("amounts", [["100", "50", "20", "30", "40"], ["75", "75", "30", "30", "30"]])
+def test_amounts_of_lines_are_told_from_those_of_the_document(amounts: list[str]) -> None:
+    kinds = _line_kinds(
+        ("Invoice #", ["7", "7", "8", "8", "8"]), ("Amount", amounts), ("Invoice Total", ["150", "150", *["90"] * 3])
+    )
+    assert kinds["Invoice #"].get("names_lines") == 1.0
+    assert "of_line" in kinds["Amount"]
+    assert "of_document" in kinds["Invoice Total"]
+
+
+def test_where_every_number_is_there_once_there_are_no_lines() -> None:
+    kinds = _line_kinds(("Invoice #", ["7", "8", "9", "10"]), ("Job #", ["1", "1", "2", "2"]), ("Amount", list("5678")))
+    assert not any({"of_line", "of_document", "names_lines"} & own.keys() for own in kinds.values())

@@ -107,3 +107,50 @@ def test_a_second_file_of_the_same_records_is_no_child_of_the_first() -> None:
 
     assert [relation.parent_entity for relation in beside.relations] == ["customers", "customers"]
     assert (beside.entity, beside.entity_confidence) == (alone.entity, alone.entity_confidence)
+
+
+def test_a_file_that_holds_none_of_the_types_though_most_columns_fit_is_told_the_reason() -> None:
+    headers = ["Bill number", "Supplier", "Bill date", "Due date", "Amount", "Balance due"]
+    rows = [[f"B-{at}", "Ace Supply", "01/02/2026", "02/02/2026", "$120.50", "$0.00"] for at in range(9)]
+    [detection] = detect([sampled("bills.csv", headers, *rows)])
+
+    assert detection.entity is None
+    assert "but only" not in " ".join(detection.reasons)
+    assert "No column holds e-mail addresses, phone numbers or streets." in detection.reasons
+
+
+def test_a_single_column_tells_too_little() -> None:
+    [detection] = detect([sampled("export.csv", ["Id"], ["12"], ["13"], ["14"])])
+
+    assert detection.reasons[0].endswith(", but one column alone tells too little.")
+
+
+@pytest.mark.parametrize(
+    ("name", "headers", "row"),
+    [
+        ("vendor contacts.csv", ["Vendor", "Contact", "Phone", "Email", "City", "State"],
+         ["Ace Supply", "Ann Smith", "(602) 555-0101", "ann@example.com", "Mesa", "AZ"]),
+        ("export.csv", ["Bill number", "Supplier", "Bill date", "Due date", "Amount", "Balance due"],
+         ["B-71", "Ace Supply", "01/02/2026", "02/02/2026", "$120.50", "$0.00"]),
+        ("po list.csv", ["PO number", "Supplier", "Order date", "Ship via", "Total"],
+         ["P-71", "Ace Supply", "01/02/2026", "Truck", "$120.50"]),
+    ],
+)  # fmt: skip
+def test_papers_and_lists_of_other_parties_are_none_of_these(name: str, headers: list[str], row: list[str]) -> None:
+    rows = [[f"{cell}{i}" if at == 0 else cell for at, cell in enumerate(row)] for i in range(4)]
+    [detection] = detect([sampled(name, headers, *rows)])
+    assert detection.entity is None
+
+
+@pytest.mark.parametrize(
+    ("statuses", "entity"),
+    [
+        (["Completed", "Dispatched", "In progress", "Scheduled"], "jobs"),
+        (["Paid", "Void", "Overdue", "Paid"], "invoices"),
+        (["Approved", "Declined", "Sent", "Accepted"], "estimates"),
+    ],
+)
+def test_statuses_tell_what_an_ambiguous_file_holds(statuses: list[str], entity: str) -> None:
+    rows = [[f"500{i}", f"Ann Smith{i}", "01/02/2026", f"{i}2.50", status] for i, status in enumerate(statuses * 3)]
+    [detection] = detect([sampled("export.csv", ["Ref", "Customer", "Date", "Amount", "Status"], *rows)])
+    assert detection.entity == entity

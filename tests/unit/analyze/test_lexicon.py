@@ -57,7 +57,8 @@ def test_some_headers_name_nothing_we_hold(header: str) -> None:
 def test_a_field_the_catalogue_does_not_have_is_refused(wrong: str) -> None:
     raw = {
         "fields": {}, "entities": {}, "words": {}, "rewrites": {}, "stop_words": [], "weights": {}, "entity_words": {},
-        "subjects": {}, "vocabularies": {}, "nothing": "", "others": {}, "platforms": [],
+        "subjects": {}, "other_parties": [], "other_papers": [],
+            "vocabularies": {}, "nothing": "", "others": {}, "platforms": [],
     }  # fmt: skip
     with pytest.raises(ConfigurationError, match=r"nmae|jbos"):
         Lexicon({**raw, **yaml.safe_load(wrong)}, load_catalog())

@@ -13,6 +13,10 @@ from services.analyze.value_kinds import kinds_of
     [
         (["a@example.com", "b@example.org"], "email"),
         (["(602) 555-0101", "+1 602-555-0102 x12"], "phone"),
+        (["06 12 34 56 78", "01.23.45.67.89"], "phone"),
+        (["089 123456", "(0171) 2345678"], "phone"),
+        (["03-5550143", "03/5550144"], "phone"),
+        (["01234-5678", "02139-4307"], "postal_code"),
         (["1/15/2026", "2/1/2026"], "date"),
         (["Fri Jan 03, 2025 10:30 am", "Mon Jan 06, 2025 9:00 am"], "datetime"),
         (["2026-01-15T10:30:00Z"], "datetime"),
@@ -49,6 +53,19 @@ def test_ten_bare_digits_are_what_the_header_says(header: str, kind: str) -> Non
     assert profile.type == kind
 
 
+@pytest.mark.parametrize(
+    ("header", "kind"), [("Part no", "id"), ("Item code", "id"), ("Mobile", "phone"), ("", "phone")]
+)
+def test_grouped_digits_that_begin_with_0_are_no_phones_where_the_header_says_id(header: str, kind: str) -> None:
+    [profile] = profile_columns([header], [["03-5550143"], ["03-5550144"]], 2)
+    assert profile.type == kind
+
+
+@pytest.mark.parametrize("value", ["012-34-5678", "00-1234", "0.12345678", "01-02-2024 08:00", "0123456789012"])
+def test_other_digits_that_begin_with_0_are_no_phones(value: str) -> None:
+    assert "phone" not in kinds_of(value)
+
+
 def test_figures_of_a_column() -> None:
     [profile] = profile_columns(["Status"], [["Open"], ["Paid"], ["Open"], [""]], 4)
     assert (profile.fill, profile.distinct, profile.min_length, profile.max_length) == (0.75, 2, 4, 4)
@@ -63,6 +80,8 @@ def test_figures_of_a_column() -> None:
         (["1/2/2026", "2/13/2026"], "mdy"),
         (["2026-02-01"], "ymd"),
         (["1/2/2026"], None),
+        (["01/02/2026", "01/15/2026 9:00 AM"], "mdy"),
+        (["2026-01-15", "15.01.2026"], "dmy"),
         (["13/2/2026", "2/13/2026"], None),
     ],
 )

@@ -41,6 +41,12 @@ def test_calibration_rises_and_never_promises_certainty_from_few_answers() -> No
     assert dict(points)[0.9] < 1.0
 
 
+def test_calibration_with_more_doubt_shows_less() -> None:
+    points = dict(monotone([0.9] * 50, [True] * 50, doubt=5))
+
+    assert points[0.9] == pytest.approx(51 / 56, abs=0.001)
+
+
 def test_sums_for_trees_do_not_depend_on_their_order() -> None:
     values = exactly_added(np.array([0.1, 0.7, -0.3, 1 / 3, 2 / 7] * 1000))
 

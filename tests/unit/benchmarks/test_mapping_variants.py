@@ -6,7 +6,15 @@ import pytest
 
 from benchmarks.mapping.cases import Case, LabelledColumn, load_cases
 from benchmarks.mapping.held_out import own_phrases
-from benchmarks.mapping.variants import FILE_NAMES, KINDS, OWN_HEADERS, scrambled_name, variant
+from benchmarks.mapping.variants import (
+    FILE_NAMES,
+    KINDS,
+    OTHER_PARTIES,
+    OWN_HEADERS,
+    has_other_party,
+    scrambled_name,
+    variant,
+)
 from shared.catalog.lexicon import load_lexicon
 
 CASE = next(case for case in load_cases() if case.id == "inv-hcp")
@@ -21,6 +29,22 @@ def test_a_variant_is_the_same_each_time(kind: str) -> None:
 def test_a_variant_keeps_every_column_beside_its_label(kind: str) -> None:
     own = {column.accepted for column in CASE.columns} | {(None,)}
     assert {column.accepted for column in variant(CASE, kind).columns} <= own
+
+
+def test_a_bill_of_another_party_holds_none_of_the_entity_types() -> None:
+    made = variant(CASE, "other_party")
+
+    changed = [(old.header, new.header) for old, new in zip(CASE.columns, made.columns, strict=True)]
+    assert (made.entity, made.entities_accepted) == ("none", {"none"})
+    assert {new.split()[0] for old, new in changed if old.startswith("Customer")} <= set(OTHER_PARTIES)
+    assert {new.split()[0] for old, new in changed if old.startswith("Invoice")} == {"Bill"}
+    assert all(old == new for old, new in changed if not old.startswith(("Customer", "Invoice")))
+    assert {column.accepted for column in made.columns} == {(None,)}
+
+
+@pytest.mark.parametrize(("case", "has"), [("inv-hcp", True), ("cus-jobber-flat", True), ("eq-fieldedge", False)])
+def test_only_lists_and_papers_about_customers_have_another_party(case: str, has: bool) -> None:
+    assert has_other_party(next(c for c in load_cases() if c.id == case)) is has
 
 
 def test_a_file_without_headers_keeps_no_header() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console, RenderableType
 
 from services.cli.mapping_tables import mapping_tables, memory_table, short_ids
@@ -78,6 +79,20 @@ def test_what_is_said_about_a_file_is_read_before_it_is_approved() -> None:
     text = printed(understanding(session, mapping), 200)
 
     assert "clients.csv: Mapped as in your approved mapping of 3 Nov 2026. “Email” is now called “Mail”." in text
+
+
+@pytest.mark.parametrize("reasons", [True, False])
+def test_amounts_that_are_read_as_cents_are_named_before_they_are_approved(reasons: bool) -> None:
+    fields = [
+        {"field": name, "column": at, "header": header, "options": {"money_unit": unit}}
+        for at, (name, header, unit) in enumerate([("total", "amount", "minor"), ("tax", "tax", "major")])
+    ]
+    bills = FILE | {"headers": ["amount", "tax"], "records": [{"entity": "invoices", "fields": fields}]}
+    mapping = {"mapping": {"files": [bills], "source_label": "files"}, "missing_required": [], "missing_expected": []}
+
+    text = printed(understanding({"files": []}, mapping, reasons=reasons), 200)
+
+    assert "clients.csv: amounts of “amount” are cents, 12050 is read as 120.50.\n" in text
 
 
 def entry(id: str, **given: Any) -> dict[str, Any]:

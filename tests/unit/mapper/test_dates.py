@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from services.mapper.transforms.cells import NOTHING
-from services.mapper.transforms.dates import CODE, DateOrder, date_parser, decide_date_order, decide_excel_serials
+from services.mapper.transforms.dates import CODE, date_parser, decide_excel_serials
+from shared.catalog.date_order import DateOrder
 
 
 @pytest.mark.parametrize(
@@ -110,23 +111,6 @@ def test_a_day_above_twelve_in_the_month_place_is_never_turned_round() -> None:
 
 def test_two_digit_years_may_come_first() -> None:
     assert date_parser(order="ymd", region="US", with_time=False)("26/01/15").value == "2026-01-15"
-
-
-@pytest.mark.parametrize(
-    ("values", "order"),
-    [
-        (["01/02/2026", "15/01/2026"], "dmy"),
-        (["01/02/2026", "01/15/2026 9:00 AM"], "mdy"),
-        (["2026-01-02", "2026-01-15"], "ymd"),
-        (["2026-01-15", "15.01.2026"], "dmy"),
-        (["15/01/2026", "01/15/2026"], None),
-        (["01/02/2026"], None),
-        (["", "-", "Jan 15, 2026"], None),
-        ([], None),
-    ],
-)
-def test_order_is_decided_from_evidence(values: list[str], order: DateOrder | None) -> None:
-    assert decide_date_order(values) == order
 
 
 def test_spreadsheet_days_count_where_the_column_holds_mostly_them() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.analyze.entity_detection import detect
@@ -98,6 +99,80 @@ def test_other_files_of_the_same_platform_are_not_in_cents(names: Sequence[str],
     found = fields(sampled("invoices.csv", names, row), entity="invoices", label="Housecall Pro")
 
     assert found["total"].options.money_unit == "major"
+
+
+def listed(name: str, headers: str, *amounts: int) -> SampledFile:
+    """A list by hand: headers, then the cells of a row with $ for its amount and @ for its number."""
+    rows = [
+        [text.replace("@", str(at)).replace("$", str(amount)) for text in headers.split(";")[1].split(",")]
+        for at, amount in enumerate(amounts, start=1)
+    ]
+    return sampled(name, headers.split(";")[0].split(","), *rows)
+
+
+PLAIN_DOLLARS = {
+    "invoices by id": listed(
+        "invoices.csv",
+        "id,job_id,invoice_number,status,amount,due_at;@,5@,100@,paid,$,2024-01-0@",
+        120, 240, 360,
+    ),
+    "invoices": listed(
+        "bills.csv",
+        "Invoice Number,Job ID,Status,Amount,Due At,Customer,Terms;100@,5@,paid,$,2024-01-0@,Ann Kay,Net 30",
+        120, 240, 360,
+    ),
+    "jobs": listed(
+        "old jobs.csv",
+        "Invoice Number,Description,Notes,Tags,Lead Source,Total Amount,Created At,Customer;"
+        "100@,Fix sink,call,vip,web,$,2024-01-0@,Ann Kay",
+        120, 240, 360,
+    ),
+    "price list": listed(
+        "price list.csv",
+        "Name,Description,Price,Cost,Taxable,Unit of Measure,Part Number;Filter @,Nice,$,1$,true,ea,P@",
+        485, 320, 45,
+    ),
+    "price list spelled alike": listed(
+        "price list.csv",
+        "name,description,price,cost,taxable,unit_of_measure,part_number;Filter @,Nice,$,1$,true,ea,P@",
+        485, 320, 45,
+    ),
+}  # fmt: skip
+HOUSECALL_JOBS = sampled(
+    "jobs.csv",
+    ["Job #", "Customer name", "Customer email", "Customer phone", "Job description", "Job status", "Job created date",
+     "Job scheduled start date", "Job amount", "Due amount", "Assigned employees"],
+    ["101", "Ann Kay", "ann@example.com", "(602) 555-0101", "Fix sink", "Completed", "01/02/2026", "01/03/2026",
+     "$120.50", "$0.00", "Bob Hill"],
+    ["102", "Cy Low", "cy@example.com", "(602) 555-0102", "Tune-up", "Scheduled", "01/02/2026", "01/03/2026",
+     "$99.00", "$9.00", "Bob Hill"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["beside", "label", "name"])
+@pytest.mark.parametrize("which", PLAIN_DOLLARS)
+def test_lists_by_hand_are_in_dollars_wherever_the_name_of_a_platform_stands(which: str, how: str) -> None:
+    file = PLAIN_DOLLARS[which]
+    beside = [HOUSECALL_JOBS] if how == "beside" else []
+    assert how != "beside" or detect(beside)[0].platform == "housecall_pro"
+    if how == "name":
+        file = msgspec.structs.replace(file, file=f"housecall pro {file.file}")
+
+    found = fields(*beside, file, label="Housecall Pro" if how == "label" else None)
+
+    assert {"total", "unit_price"} & found.keys()
+    assert {field.options.money_unit for field in found.values()} == {"major"}
+
+
+def test_a_header_that_speaks_of_cents_is_believed_and_it_is_said() -> None:
+    file = sampled(
+        "bills.csv", ["Invoice #", "Client", "Balance Due Cents"], ["7", "Ann Kay", "12050"], ["8", "Cy", "990"]
+    )
+
+    balance = fields(file, entity="invoices")["balance"]
+
+    assert balance.options.money_unit == "minor"
+    assert balance.reasons[0] == "Its amounts are cents, as its header says: 12050 is read as 120.50."
 
 
 BY_HAND = sampled(

@@ -25,6 +25,7 @@ NUMBER = field("number", 0)
         (file_mapping("A", record("jobs", NUMBER, field("customer", 0, by="row"))), "makes no customers first"),
         (file_mapping("A", record("jobs", NUMBER, field("status", 0, values={"x": "y"}))), "cannot be 'y'"),
         (file_mapping("A", record("jobs", NUMBER, field("total", None, default="much"))), "default 'much'"),
+        (file_mapping("A", record("jobs", field("number", 0, time_unit="days"))), "jobs.number holds no hours"),
         (file_mapping("A", record("jobs", field("job_type", 0))), "Title or Description or Job number"),
         (file_mapping("A", record("invoices", field("title", 0))), "Invoice number"),
         (file_mapping("A", record("jobs", NUMBER, primary=False)), "0 of its records are primary"),

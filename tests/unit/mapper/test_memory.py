@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+import pytest
+
 from services.analyze.entity_detection import detect
 from services.mapper.known_shapes import informed_proposal
 from services.mapper.memory import Remembered, for_others, remember
@@ -240,14 +243,46 @@ def left_out() -> Remembered:
 
 
 def test_a_file_that_was_left_out_is_left_out_again_and_that_is_said() -> None:
-    found = proposed(given(range(6)), left_out())
+    found = proposed(given(range(6), name="kunden.csv"), left_out())
 
     assert (found.records, found.reasons) == ((), ("Left out, as you chose on 9 Oct 2025.",))
     assert found.entity_confidence >= 0.9
 
 
+def test_the_same_content_under_another_name_is_left_out_too() -> None:
+    file = msgspec.structs.replace(given(range(6)), sha256="ab" * 32)
+
+    assert proposed(file, left_out()).records == ()
+
+
+@pytest.mark.parametrize("name", ["kunden_2026.csv", "export.csv"])
+def test_another_file_of_the_kind_is_not_left_out_and_that_is_said(name: str) -> None:
+    found = proposed(
+        given(range(6), name=name), learned().model_copy(update={"file": "kunden_2024.csv"}), left_out_later()
+    )
+
+    assert found.records[0].entity == "customers"
+    assert headers_by_field(found) == BACK
+    assert found.reasons[:2] == (
+        "Mapped as in your approved mapping of 9 Oct 2025.",
+        "You left out kunden.csv, which has the same columns, on 10 Oct 2025. This file is taken in.",
+    )
+
+
+def test_the_file_itself_stays_left_out_whatever_is_approved_of_others_later() -> None:
+    others = learned().model_copy(update={"file": "kunden_2024.csv", "approved_at": DAY + 200_000})
+
+    found = proposed(given(range(6), name="kunden.csv"), others, left_out_later())
+
+    assert (found.records, found.reasons) == ((), ("Left out, as you chose on 10 Oct 2025.",))
+
+
+def left_out_later() -> Remembered:
+    return left_out().model_copy(update={"approved_at": DAY + 86_400})
+
+
 def test_a_file_that_was_left_out_can_be_taken_in_by_hand() -> None:
-    found = proposed(given(range(6)), left_out(), entities={"export.csv": "customers"})
+    found = proposed(given(range(6), name="kunden.csv"), left_out(), entities={"kunden.csv": "customers"})
 
     assert found.records[0].entity == "customers"
 
@@ -255,7 +290,22 @@ def test_a_file_that_was_left_out_can_be_taken_in_by_hand() -> None:
 def test_what_another_account_leaves_out_is_not_left_out_here() -> None:
     theirs = left_out().model_copy(update={"from_other_account": True})
 
-    assert proposed(given(range(6)), theirs).records[0].entity == "customers"
+    assert proposed(given(range(6), name="kunden.csv"), theirs).records[0].entity == "customers"
+
+
+def test_what_another_account_takes_such_a_file_for_does_not_overrule_detection() -> None:
+    file = sampled(
+        "clients.csv",
+        ["Name", "Email", "Phone", "City"],
+        *([row[1], row[3], row[2], city] for row, city in zip(ROWS, ("Mesa", "Tampa", "Macon"), strict=True)),
+    )
+    leads = record("leads", field("name", 0), field("email", 1), field("phone", 2))
+    own = learned(leads, headers=file.headers, kinds=["name", "email", "phone", "city"])
+    theirs = for_others(own).model_copy(update={"from_other_account": True})
+
+    assert proposed(file, own).records[0].entity == "leads"
+    assert proposed(file, theirs) == proposed(file)
+    assert proposed(file).records[0].entity == "customers"
 
 
 # ---- values that no longer fit --------------------------------------------------------------------------------
@@ -284,6 +334,109 @@ def test_an_amount_with_a_point_is_not_in_cents_whatever_was_approved() -> None:
 
     assert fields(proposed(whole, before))["total"].options.money_unit == "minor"
     assert fields(proposed(pointed, before))["total"].options.money_unit == "major"
+
+
+def _visits(header: str, started: Sequence[str], created: Sequence[str], minutes: str = "90") -> SampledFile:
+    """Jobs with a date that tells no order beside another one."""
+    rows = [[f"J-{at}", "Drain", *dates, minutes] for at, dates in enumerate(zip(started, created, strict=True))]
+    return sampled("export.csv", ["Job #", "Title", "Scheduled", "Created", header], *rows)
+
+
+def _visits_before(**options: str) -> Remembered:
+    approved = record(
+        "jobs",
+        field("number", 0),
+        field("title", 1),
+        field("scheduled_start", 2, **options),
+        field("created_at", 3),
+        field("labor_hours", 4, header="Duration", time_unit="minutes"),
+    )
+    names = ["Job #", "Title", "Scheduled", "Created", "Duration"]
+    return learned(approved, headers=names, kinds=["id", "text", "date", "date", "integer"])
+
+
+def test_an_approved_order_of_dates_counts_where_the_file_does_not_tell_its_own() -> None:
+    before, started = _visits_before(date_order="dmy"), ["05/06/2024", "07/04/2024", "06/09/2024"]
+    open_ = fields(proposed(_visits("Duration", started, started), before))["scheduled_start"]
+    told = fields(proposed(_visits("Duration", started, ["05/14/2024", "03/16/2024", "02/17/2024"]), before))
+
+    assert (open_.options.date_order, open_.reasons[-1]) == ("dmy", "Its values are read as in the approved mapping.")
+    assert told["scheduled_start"].options.date_order == "mdy"
+    assert told["scheduled_start"].reasons[-1] == (
+        "“05/06/2024” is read as month first, like the other dates of the file."
+    )
+
+
+@pytest.mark.parametrize(("header", "unit"), [("Duration", "minutes"), ("Duration (hrs)", "hours")])
+def test_an_approved_unit_of_time_counts_where_no_new_header_says_another(header: str, unit: str) -> None:
+    dates = ["05/14/2024", "03/16/2024", "02/17/2024"]
+    assert fields(proposed(_visits(header, dates, dates), _visits_before()))["labor_hours"].options.time_unit == unit
+
+
+BILLS = ["id", "job_id", "invoice_number", "status", "amount", "subtotal", "due_amount", "due_at"]
+CENTS = record("invoices", field("source_id", 0), field("job", 1), field("number", 2), field("status", 3),
+               *(field(name, at, money_unit="minor") for at, name in enumerate(("total", "subtotal", "balance"), 4)),
+               field("due_on", 7))  # fmt: skip
+BILL_KINDS = ["id", "id", "integer", "text", "integer", "integer", "integer", "date"]
+
+
+BILL_CELLS = {"id": "{0}{1}", "job_id": "{0}5{1}", "invoice_number": "100{1}", "status": "open",
+              "due_at": "2024-01-0{1}", "customer": "Ann Kay"}  # fmt: skip
+
+
+def bills(names: Sequence[str], prefix: str = "") -> SampledFile:
+    """Whole amounts. `prefix`: what ids begin with."""
+    rows = [[BILL_CELLS.get(name, "12{1}00").format(prefix, at) for name in names] for at in range(1, 5)]
+    return sampled("bills.csv", names, *rows)
+
+
+def units(file: FileMapping) -> dict[str, str]:
+    return {
+        name: fields(file)[name].options.money_unit for name in ("total", "subtotal", "balance") if name in fields(file)
+    }
+
+
+def test_the_unit_of_money_comes_back_for_the_same_columns_and_it_is_said() -> None:
+    before = learned(CENTS, headers=BILLS, kinds=BILL_KINDS)
+
+    found = proposed(bills(BILLS), before)
+
+    assert units(found) == {"total": "minor", "subtotal": "minor", "balance": "minor"}
+    assert fields(found)["total"].reasons[0] == "Its amounts are cents, as you approved: 12100 is read as 121.00."
+
+
+def test_the_unit_of_money_does_not_come_back_for_other_columns_and_that_is_said() -> None:
+    before = learned(CENTS, headers=BILLS, kinds=BILL_KINDS)
+
+    found = proposed(bills([*BILLS[:1], *BILLS[2:6], "due_at", "customer"]), before)
+
+    assert found.reasons[0].startswith("Mapped as in your approved mapping")
+    assert units(found) == {"total": "major", "subtotal": "major"}
+    assert found.reasons[-1] == (
+        "In your approved mapping amounts were cents. "
+        "This file has other columns, so its amounts are read as they stand."
+    )
+
+
+def test_another_account_says_nothing_of_the_unit_of_money() -> None:
+    before = learned(CENTS, headers=BILLS, kinds=BILL_KINDS)
+    stored_by_an_older_hub = before.model_copy(update={"from_other_account": True})
+    theirs = for_others(before).model_copy(update={"from_other_account": True})
+
+    assert "minor" not in theirs.mapped
+    for shared in (theirs, stored_by_an_older_hub):
+        assert units(proposed(bills(BILLS), shared)) == {"total": "major", "subtotal": "major", "balance": "major"}
+
+
+def test_one_file_is_read_in_one_unit_whatever_was_approved_for_a_part_of_its_columns() -> None:
+    dollars = record("invoices", field("source_id", 0), field("number", 2), field("status", 3), field("total", 4))
+    names = ["id", "job_id", "invoice_number", "status", "amount", "due_at"]
+    before = learned(dollars, headers=names, kinds=["integer", "integer", "integer", "text", "integer", "date"])
+
+    found = proposed(bills(BILLS, prefix="invoice_"), before)
+
+    assert found.reasons[0].startswith("Mapped as in your approved mapping")
+    assert units(found) == {"total": "minor", "subtotal": "minor", "balance": "minor"}
 
 
 # ---- without a header row -------------------------------------------------------------------------------------

@@ -51,8 +51,10 @@ async def learn(
     account: str = "main",
     session: str = "s1",
     detected: str | None = None,
+    left_out: bool = False,
 ) -> None:
-    await memory.learn(account, document, {SHA: Seen(entity=detected)}, session=session, actor="ann")
+    seen = {SHA: Seen(entity=detected, left_out=left_out)}
+    await memory.learn(account, document, seen, session=session, actor="ann")
 
 
 async def entities(memory: MappingMemory, account: str = "main") -> list[tuple[str, str | None]]:
@@ -270,6 +272,35 @@ async def test_a_shared_copy_without_its_own_mapping_can_be_taken_back_by_id(mem
     assert await fields(memory, "other") == []
 
 
+async def test_a_mapping_that_is_forgotten_while_it_is_shared_is_not_shared(
+    memory: MappingMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await learn(memory, mapping("Client", "Phone"))
+    [entry] = (await memory.of_account("main")).entries
+    put = memory.documents.put
+
+    async def overtaken(kind: str, *arguments: Any, **more: Any) -> int:
+        if kind == memory_store.SHARED_MEMORY:
+            monkeypatch.undo()
+            await memory.forget("main", "ben", [entry.id])
+        return await put(kind, *arguments, **more)
+
+    monkeypatch.setattr(memory.documents, "put", overtaken)
+    await memory.share("main", "ann", entry.id, shared=True)
+
+    assert await fields(memory, "other") == []
+    assert (await memory.of_account("main")).entries == []
+
+
+async def test_a_copy_that_others_see_and_its_account_no_longer_remembers_is_listed(memory: MappingMemory) -> None:
+    entry = await shared_entry(memory)
+    stored = await memory.documents.get(memory_store.MEMORY, "main", account="main")
+    assert stored is not None
+    await memory.documents.put(memory_store.MEMORY, "main", b"{}", account="main", expected_revision=stored.revision)
+
+    assert [(one.id, one.shared) for one in (await memory.of_account("main")).entries] == [(entry, True)]
+
+
 async def test_the_shared_copy_of_another_account_cannot_be_taken_back(memory: MappingMemory) -> None:
     entry = await shared_entry(memory)
 
@@ -317,22 +348,52 @@ async def test_a_correction_reaches_files_whose_name_has_a_word_in_common(memory
     assert await entities(memory) == [("clients new.csv", "leads")]
 
 
-async def test_leaving_out_a_file_that_was_taken_for_something_teaches(memory: MappingMemory) -> None:
-    await learn(memory, mapping("Client", "Phone", entity=None), detected="customers")
+async def test_leaving_out_a_file_by_choice_teaches(memory: MappingMemory) -> None:
+    await learn(memory, mapping("Client", "Phone", entity=None), detected="customers", left_out=True)
 
     assert await entities(memory) == [("clients.csv", None)]
 
 
-async def test_leaving_out_a_file_that_nobody_understood_teaches_nothing(memory: MappingMemory) -> None:
-    await learn(memory, mapping("Client", "Phone", entity=None))
+@pytest.mark.parametrize("detected", ["customers", None])
+async def test_a_file_that_nobody_chose_to_leave_out_teaches_nothing(
+    memory: MappingMemory, detected: str | None
+) -> None:
+    await learn(memory, mapping("Client", "Phone", file="clients_2024.csv"), detected="customers")
 
-    assert await entities(memory) == []
+    without = mapping("Client", "Phone", entity=None, file="clients_2023.csv")
+    await learn(memory, without, session="s2", detected=detected)
+
+    assert await entities(memory) == [("clients_2024.csv", "customers")]
+
+
+async def test_leaving_out_a_file_leaves_what_was_approved_of_other_files(memory: MappingMemory) -> None:
+    await learn(memory, mapping("Client", "Phone", file="clients_2024.csv"), detected="customers")
+
+    for year in (2022, 2023):
+        without = mapping("Client", "Phone", entity=None, file=f"clients_{year}.csv").files[0]
+        document = MappingDocument(files=(without.model_copy(update={"sha256": str(year)}),))
+        seen = {str(year): Seen(entity="customers", left_out=True)}
+        await memory.learn("main", document, seen, session=f"s{year}", actor="ann")
+
+    assert await entities(memory) == [
+        ("clients_2023.csv", None),
+        ("clients_2022.csv", None),
+        ("clients_2024.csv", "customers"),
+    ]
+
+
+async def test_a_file_that_was_left_out_is_approved_later(memory: MappingMemory) -> None:
+    await learn(memory, mapping("Client", "Phone", entity=None), detected="customers", left_out=True)
+
+    await learn(memory, mapping("Client", "Phone"), session="s2", detected="customers")
+
+    assert await entities(memory) == [("clients.csv", "customers")]
 
 
 async def test_leaving_out_what_was_approved_before_takes_its_place(memory: MappingMemory) -> None:
     await learn(memory, mapping("Client", "Phone"))
 
-    await learn(memory, mapping("Client", "Phone", entity=None), session="s2")
+    await learn(memory, mapping("Client", "Phone", entity=None), session="s2", left_out=True)
 
     assert await entities(memory) == [("clients.csv", None)]
 

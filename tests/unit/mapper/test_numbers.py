@@ -4,13 +4,13 @@ import pytest
 
 from services.mapper.transforms.numbers import (
     DecimalMark,
-    decide_decimal_mark,
     decimal_parser,
     default_decimal_mark,
     integer_parser,
     money_parser,
 )
 from shared.catalog.amounts import decimal_text
+from shared.messages.mapping import TimeUnit
 
 
 @pytest.mark.parametrize(
@@ -105,18 +105,20 @@ def test_what_is_no_whole_number_is_a_problem(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "mark"),
+    ("text", "unit", "hours"),
     [
-        (["$1,234.50", "1,234"], "."),
-        (["12,34 €", "1.234"], ","),
-        (["1,234,567"], "."),
-        (["1,234"], None),
-        (["500", "", "-"], None),
-        (["1,5", "1.5"], None),
+        ("120", "minutes", "2"),
+        ("45", "minutes", "0.75"),
+        ("100", "minutes", "1.6667"),
+        ("-30", "minutes", "-0.5"),
+        ("0", "minutes", "0"),
+        ("5400", "seconds", "1.5"),
+        ("1.5", "days", "36"),
+        ("2.50", "hours", "2.50"),
     ],
 )
-def test_decimal_mark_is_decided_from_evidence(values: list[str], mark: DecimalMark | None) -> None:
-    assert decide_decimal_mark(values) == mark
+def test_what_is_not_counted_in_hours_is_converted(text: str, unit: TimeUnit, hours: str) -> None:
+    assert decimal_parser(mark=".", unit=unit)(text).value == hours
 
 
 def test_region_decides_where_a_column_gives_no_evidence() -> None:

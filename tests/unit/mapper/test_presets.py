@@ -214,3 +214,7 @@ def test_platforms_are_called_the_same_by_presets_and_detection() -> None:
     labels = {(layout.platform, layout.label) for layout in load_presets()}
 
     assert {(platform, platform_label(platform)) for platform, _ in labels} == labels
+
+
+def test_headers_that_many_platforms_have_are_no_known_export() -> None:
+    assert said(["Name", "Address", "City", "Phone", "Phone", "Name", "Email", "Email"], "customers") == {}

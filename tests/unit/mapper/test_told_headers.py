@@ -11,8 +11,36 @@ def told(*headers: str, kinds: tuple[str, ...] = ()) -> tuple[str, ...]:
     return told_headers(headers, kinds or ("text",) * len(headers))
 
 
-def test_the_headers_of_a_header_row_are_told_also_those_nobody_knows() -> None:
-    assert told("Client Name", "Email", "Xq77") == ("Client Name", "Email", "Xq77")
+def test_the_headers_of_a_header_row_are_told_word_by_word() -> None:
+    headers = ("Client Name", "Email", "jobLeadSource2", "Phones of the techs", "City", "Xq77", "Sigma Notes")
+
+    assert told(*headers) == (*headers[:5], "Ax99", "Axxxx Notes")
+
+
+@pytest.mark.parametrize(
+    ("header", "mask"),
+    [
+        ("Ann Smith", "Axx Axxxx"),
+        ("Bob Lee hours", "Axx Axx hours"),
+        ("Gate code 4711 Oak", "Gate code 9999 Axx"),
+        ("Dr. Miller cancer note", "Ax. Axxxxx xxxxxx note"),
+        ("Customer Smith", "Customer Axxxx"),
+        ("smithJob", "xxxxxAxx"),
+        ("Lakeside Manor", "Axxxxxxx Axxxx"),
+    ],
+)
+def test_a_name_or_a_note_among_headers_is_not_told_whatever_stands_below_it(header: str, mask: str) -> None:
+    assert told("Name", "Email", "City", header, "Hours") == ("Name", "Email", "City", mask, "Hours")
+
+
+def test_a_record_is_no_row_of_headers_for_its_states_and_choices() -> None:
+    record = ("Oak Street Bakery", "Austin", "TX", "Active", "Email", "Web", "No", "VIP", "Open", "N/A")
+
+    assert told(*record)[:2] == ("Axx Axxxxx Axxxxx", "Axxxxx")
+
+
+def test_a_row_of_nothing_but_choices_is_no_row_of_headers() -> None:
+    assert told("Residential", "Open", "TX", "Smith job")[3] == "Axxxx xxx"
 
 
 def test_of_a_record_taken_for_the_header_row_only_shapes_are_told() -> None:
