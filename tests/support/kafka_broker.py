@@ -40,8 +40,11 @@ POLL_SECONDS = 0.05
 UNAVAILABLE_EXIT_CODE = 3
 
 
-# Below the ports of outgoing connections, so that no client is ever given the port of a broker that is down.
-PORTS = range(20_000, 30_000)
+# Below the ports of outgoing connections, so that no client is ever given the port of a broker that is down; beside
+# those that `deploy/kafka` takes; of several processes of a test run each has its own.
+PORTS = range(11_000, 20_000)
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS_LEFT = list(PORTS)[_WORKER :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 
 
 class UnavailableError(Exception):
@@ -210,9 +213,14 @@ def _stands_still(pid: int) -> bool:
 
 
 def free_port() -> int:
-    """A port on loopback at which nobody listens and that no outgoing connection will be given."""
+    """A port on loopback at which nobody listens and that no outgoing connection will be given.
+
+    None is given twice by this process, and none that another process of the same test run may give: whoever asked
+    for it may need seconds until it listens there.
+    """
     while True:
-        port = random.choice(PORTS)
+        port = random.SystemRandom().choice(_PORTS_LEFT)
+        _PORTS_LEFT.remove(port)
         with socket.socket() as tried, contextlib.suppress(OSError):
             tried.bind(("127.0.0.1", port))
             return port
