@@ -37,6 +37,7 @@ from shared.messages.batches import MappedStream, ReferenceColumn
 from shared.messages.landing import Reading, Span
 from shared.messages.mapping import FieldMapping, FileMapping, RecordMapping
 from shared.messages.plan import PlannedFile, PlannedStream, RunPlan, record_id
+from shared.runtime.garbage import settle_garbage_collector
 from shared.storage.staging import StagedKeys
 
 BATCH_RECORDS = 500
@@ -315,4 +316,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    settle_garbage_collector()  # as every process of a service does
     main()
