@@ -211,7 +211,7 @@ def _taken(
                 gains[place[candidate.field], index] = gain
     taken = {column: fields[row] for row, column in enumerate(assign(gains)) if column >= 0}
     chances = [
-        {c.field: c.score for c in options if _is_called_alike(c, column)} if column.type != "empty" else {}
+        {c.field: c.score for c in options if column.type != "empty" and _is_called_alike(c, column)}
         for column, options in zip(columns, candidates, strict=True)
     ]
     return fill_required(taken, entity.required_groups(), chances)
