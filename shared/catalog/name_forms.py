@@ -71,6 +71,7 @@ TRADES = _words(
     chimney irrigation sprinkler sprinklers"""
 )
 _OF_ANY_TRADE = _words("service services residential commercial")
+_TRADE_PARTS = TRADES | _OF_ANY_TRADE
 # Whoever is named beside them is not the one who is meant.
 _RELATION_WORDS = _words(
     """referred referral landlord tenant neighbor neighbour mother father parents wife husband spouse son daughter
@@ -120,8 +121,8 @@ class Trust(IntEnum):
 @lru_cache(maxsize=2048)
 def name_forms(text: str) -> NameForms:
     """The forms of a parent's name as it is written."""
-    folded, plain = _folded(text)
-    if not any(map(_may_be_left_out, words_of(folded))) and not _CUT.search(folded):
+    folded, plain, words = _folded(text)
+    if not any(map(_may_be_left_out, words)) and not _CUT.search(folded):
         return NameForms(plain, ())
     forms = _forms(folded, _segments(folded, _SEPARATOR))
     # Bob Lee is not 'Bob Lee's tenant', but Lee may be 'Lee & Son'.
@@ -131,17 +132,17 @@ def name_forms(text: str) -> NameForms:
 
 def plain_name(text: str) -> str:
     """The name without legal forms, in plain letters (see `NameForms.plain`)."""
-    return _folded(text)[1]
+    return _folded(text).plain
 
 
 @lru_cache(maxsize=2048)
 def names_inside(text: str) -> Mapping[str, Trust]:
     """The names that may stand inside the text by which a child names its parent, likeliest first."""
-    folded, plain = _folded(text)
-    if not any(map(_may_be_left_out, words_of(folded))) and not _CHILD_CUT.search(folded):
+    folded, plain, words = _folded(text)
+    if not any(map(_may_be_left_out, words)) and not _CHILD_CUT.search(folded):
         return {}
     segments = segments_of_child(text)
-    generations = GENERATIONS.intersection(words_of(folded))
+    generations = GENERATIONS.intersection(words)
     found: list[tuple[str, Trust]] = []
     for form in _forms(folded, segments):
         is_only_one = _is_only_one(form, text, folded, segments) and not relations(text, form.split())
@@ -160,14 +161,22 @@ def _first_forms(text: str, plain: str, forms: Sequence[tuple[str, Trust]]) -> d
     return found
 
 
+class _Folded(NamedTuple):
+    """A text in small plain letters, its plain form, and its words in the order of the text."""
+
+    text: str
+    plain: str
+    words: tuple[str, ...]
+
+
 @lru_cache(maxsize=2048)
-def _folded(text: str) -> tuple[str, str]:
-    """The text folded and in plain letters, and its plain form."""
+def _folded(text: str) -> _Folded:
     folded = fold(text)
     if not folded.isascii():
         folded = folded.translate(_OTHER_LETTERS)
-    plain = _sorted(_telling(words_of(folded))) if len(folded) <= TEXT_MAX else ""
-    return folded[:TEXT_MAX], plain or normalise_name(text)
+    words = tuple(words_of(folded[:TEXT_MAX]))
+    plain = _sorted(_telling(words)) if len(folded) <= TEXT_MAX else ""
+    return _Folded(folded[:TEXT_MAX], plain or normalise_name(text), words)
 
 
 def _segments(folded: str, separator: re.Pattern[str]) -> list[list[str]]:
@@ -186,8 +195,7 @@ def _is_only_one(form: str, text: str, folded: str, segments: Sequence[Sequence[
 @lru_cache(maxsize=2048)
 def segments_of_child(text: str) -> Sequence[Sequence[str]]:
     """The words, in the order of the text, of its parts between dashes and the like that are more than a trade."""
-    folded, _ = _folded(text)
-    return _segments(folded, _CHILD_SEPARATOR)
+    return _segments(_folded(text).text, _CHILD_SEPARATOR)
 
 
 def is_about_work(words: Sequence[str], text: str) -> bool:
@@ -206,7 +214,7 @@ def is_about_work(words: Sequence[str], text: str) -> bool:
 
 def relations(text: str, name: Sequence[str]) -> frozenset[str]:
     """What somebody is to the one of this name, or the other way round: 'tenant' in 'Bob Lee's tenant'."""
-    return _RELATION_WORDS.intersection(words_of(_folded(text)[0])).difference(name)
+    return _RELATION_WORDS.intersection(_folded(text).words).difference(name)
 
 
 @lru_cache(maxsize=2048)
@@ -223,7 +231,7 @@ def small_words(text: str) -> frozenset[str]:
 def firm_words(text: str) -> set[str]:
     """The words that say nothing about who somebody is, but tell one firm of a family from the other: 'Holdings',
     and 'Plumbing' in front of 'LLC'."""
-    words = words_of(_folded(text)[0])
+    words: Sequence[str] = _folded(text).words
     if any(len(word) == 1 for word in words):
         words = _LEGAL_PHRASE.sub("llc", " ".join(words)).split()
     before = {word for word, behind in pairwise(words) if behind in _MORE_LEGAL_WORDS and is_side_word(word)}
@@ -232,9 +240,13 @@ def firm_words(text: str) -> set[str]:
 
 def trade_words(text: str) -> set[str]:
     """The trade behind a firm's name: 'Plumbing' in 'Lee Plumbing', but not in 'Lee plumbing' or 'Lee - Plumbing'."""
-    firms = (TRADES | _OF_ANY_TRADE).difference(small_words(text))
     behind = (set(takewhile(is_work_word, reversed(segment))) for segment in segments_of_child(text))
-    return {word for words in behind if words <= firms for word in words - _OF_ANY_TRADE}
+    return {
+        word
+        for words in behind
+        if words <= _TRADE_PARTS and words.isdisjoint(small_words(text))
+        for word in words - _OF_ANY_TRADE
+    }
 
 
 def _forms(folded: str, segments: Sequence[Sequence[str]]) -> Iterator[str]:
